@@ -1,0 +1,100 @@
+// Package kit is what every page of Berth is made with: the frame around it,
+// components, addresses, formatting, assets, toasts, the theme and the command
+// palette. It knows no page; pages know it.
+package kit
+
+import (
+	"context"
+	"net/http"
+
+	"berth/internal/account"
+)
+
+// Handler answers one route. An error is drawn by the server: a
+// *problem.Problem with its sentence and status, anything else as a 500 whose
+// cause is only logged.
+type Handler func(w http.ResponseWriter, r *http.Request) error
+
+// Access says who gets to a route. The zero value is nobody, so that a forgotten one is found at start.
+type Access int
+
+const (
+	Public        Access = iota + 1 // everybody: sign-in, set-up, assets
+	SignedIn                        // a live session
+	Administrator                   // a live session of an administrator
+	Probe                           // machines: health and metrics
+)
+
+// Form says what a route answers with, and so how a refusal looks.
+type Form int
+
+const (
+	PageRoute   Form = iota // a page; without a session the browser is sent to sign in
+	APIRoute                // data; without a session 401
+	StreamRoute             // server-sent events; without a session 401
+	AssetRoute              // an embedded file
+)
+
+// Route is one line of the site map.
+type Route struct {
+	Method  string // "GET" also answers HEAD
+	Pattern string // as net/http.ServeMux reads it, without the method
+	Access  Access
+	Form    Form
+	Proof   bool // the password must have been given within account.ProofFor
+	Handle  Handler
+}
+
+type contextKey int
+
+const (
+	viewerKey contextKey = iota
+	nonceKey
+	addressKey
+	secureKey
+)
+
+// WithViewer is for the server: it puts the signed-in person into a request's context.
+func WithViewer(ctx context.Context, v account.Viewer) context.Context {
+	return context.WithValue(ctx, viewerKey, v)
+}
+
+// ViewerOf is the person who asks. It is the zero Viewer on routes that need
+// nobody to be signed in.
+func ViewerOf(ctx context.Context) account.Viewer {
+	v, _ := ctx.Value(viewerKey).(account.Viewer)
+	return v
+}
+
+// WithNonce is for the server: the value of this answer's `script-src 'nonce-…'`.
+func WithNonce(ctx context.Context, nonce string) context.Context {
+	return context.WithValue(ctx, nonceKey, nonce)
+}
+
+// Nonce is what a script element of this answer must carry.
+func Nonce(ctx context.Context) string {
+	s, _ := ctx.Value(nonceKey).(string)
+	return s
+}
+
+// WithClientAddr is for the server: the client's address, after trusted proxies were believed.
+func WithClientAddr(ctx context.Context, addr string) context.Context {
+	return context.WithValue(ctx, addressKey, addr)
+}
+
+// ClientAddr is the client's IP address without port.
+func ClientAddr(ctx context.Context) string {
+	s, _ := ctx.Value(addressKey).(string)
+	return s
+}
+
+// WithSecure is for the server: whether the browser speaks HTTPS to Berth or to its declared proxy.
+func WithSecure(ctx context.Context, secure bool) context.Context {
+	return context.WithValue(ctx, secureKey, secure)
+}
+
+// Secure reports whether the browser speaks HTTPS, and so whether cookies are `__Host-` ones.
+func Secure(ctx context.Context) bool {
+	b, _ := ctx.Value(secureKey).(bool)
+	return b
+}

@@ -1,0 +1,97 @@
+package kit
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"net/http"
+	"strings"
+)
+
+// PaletteItem is one thing that the command palette finds.
+type PaletteItem struct {
+	Kind  string `json:"k"` // "container", "node" or "page"
+	Title string `json:"t"`
+	Note  string `json:"n,omitempty"` // where it is, its number
+	Find  string `json:"f,omitempty"` // further words that find it
+	URL   string `json:"u"`           // a local path
+}
+
+// PaletteSource is a page package that has things to be found. Only what the
+// viewer of ctx may see is given; nothing is asked of Proxmox for it.
+type PaletteSource interface {
+	PaletteItems(ctx context.Context) iter.Seq[PaletteItem]
+}
+
+// paletteLimit is how many items one answer has; past it the script asks again with what was typed.
+const paletteLimit = 2000
+
+type paletteAnswer struct {
+	Items []PaletteItem `json:"items"`
+	More  bool          `json:"more,omitempty"` // there are more: ask with ?q=
+}
+
+// palette answers GET /palette.json[?q=words]: pages first, then what the sources give.
+func palette(sources []PaletteSource) Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		words := strings.Fields(strings.ToLower(r.URL.Query().Get("q")))
+		answer := paletteAnswer{Items: []PaletteItem{}}
+		take := func(item PaletteItem) bool {
+			if !item.matches(words) {
+				return true
+			}
+			if len(answer.Items) == paletteLimit {
+				answer.More = true
+				return false
+			}
+			answer.Items = append(answer.Items, item)
+			return true
+		}
+		for _, item := range pages(ViewerOf(r.Context()).User.Admin) {
+			take(item)
+		}
+		for _, s := range sources {
+			for item := range s.PaletteItems(r.Context()) {
+				if !take(item) {
+					break
+				}
+			}
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "private, no-store")
+		return ignoreGone(r.Context(), json.NewEncoder(w).Encode(answer))
+	}
+}
+
+// matches reports whether every word is in the item somewhere; the script ranks by the same rule.
+func (p PaletteItem) matches(words []string) bool {
+	if len(words) == 0 {
+		return true
+	}
+	text := strings.ToLower(p.Title + " " + p.Note + " " + p.Find)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+// pages are the rooms of Berth that a person can go to.
+func pages(admin bool) []PaletteItem {
+	list := []PaletteItem{
+		{Kind: "page", Title: "Dashboard", Find: "containers home fleet", URL: URL.Dashboard()},
+		{Kind: "page", Title: "Templates", URL: URL.Templates()},
+		{Kind: "page", Title: "Packages", Find: "buckets", URL: URL.Packages()},
+		{Kind: "page", Title: "Activity", Find: "events audit history log", URL: URL.Activity()},
+		{Kind: "page", Title: "Nodes", Note: "Settings", Find: "clusters hosts proxmox", URL: URL.Nodes()},
+		{Kind: "page", Title: "Add node", Note: "Settings", Find: "new cluster host connect", URL: URL.NodeNew()},
+		{Kind: "page", Title: "Sessions", Note: "Settings", Find: "devices sign out", URL: URL.Sessions()},
+	}
+	if admin {
+		list = append(list,
+			PaletteItem{Kind: "page", Title: "Sign-in hosts", Note: "Settings", Find: "realms login", URL: URL.SignInHosts()},
+			PaletteItem{Kind: "page", Title: "People", Note: "Settings", Find: "users administrators", URL: URL.People()})
+	}
+	return list
+}

@@ -1,0 +1,68 @@
+package kit
+
+import "berth/internal/fleet"
+
+func (t Tone) icon() string {
+	switch t {
+	case Success:
+		return "circle-check"
+	case Warning:
+		return "triangle-alert"
+	case Failure:
+		return "circle-alert"
+	case Busy:
+		return "loader"
+	case Neutral:
+		return "circle"
+	}
+	return "info"
+}
+
+// word is what the tone's colour and icon say, for who sees neither.
+func (t Tone) word() string {
+	switch t {
+	case Success:
+		return "Done"
+	case Warning:
+		return "Warning"
+	case Failure:
+		return "Failed"
+	case Busy:
+		return "Working"
+	}
+	return "Note"
+}
+
+// statusLook is how a container's status is drawn: always a word and an icon too.
+func statusLook(s fleet.Status) (tone Tone, icon, word string) {
+	switch s {
+	case fleet.Running:
+		return Success, "play", "Running"
+	case fleet.Stopped:
+		return Neutral, "square", "Stopped"
+	case fleet.Suspended:
+		return Busy, "pause", "Suspended"
+	}
+	return Warning, "circle-help", "Unknown"
+}
+
+func nodeLook(s fleet.NodeState) (tone Tone, icon, word string) {
+	switch s {
+	case fleet.Online:
+		return Success, "circle-check", "Online"
+	case fleet.Unreachable:
+		return Warning, "triangle-alert", "Unreachable"
+	}
+	return Neutral, "circle-dashed", "Not seen yet"
+}
+
+// LevelOf is how a bar of that ratio is coloured: warning above 75 %, bad above 90 % (decision: attention above 90 %).
+func LevelOf(ratio float64) Tone {
+	switch {
+	case ratio > 0.9:
+		return Failure
+	case ratio > 0.75:
+		return Warning
+	}
+	return Info
+}
