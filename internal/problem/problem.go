@@ -13,13 +13,14 @@ type Kind string
 
 // Kinds of Berth's own.
 const (
-	NotFound  Kind = "not-found" // absent, or another person's: the two are never told apart
-	Invalid   Kind = "invalid"   // a form was filled wrongly; Fields says where
-	Conflict  Kind = "conflict"  // somebody or something changed it meanwhile
-	Denied    Kind = "denied"    // Berth does not let this person do it
-	TooMany   Kind = "too-many"  // a limit on attempts or on numbers
-	NeedProof Kind = "proof"     // the password has to be given again first
-	Locked    Kind = "locked"    // secrets cannot be opened: the key is missing or another
+	NotFound  Kind = "not-found"  // absent, or another person's: the two are never told apart
+	Invalid   Kind = "invalid"    // a form was filled wrongly; Fields says where
+	Conflict  Kind = "conflict"   // somebody or something changed it meanwhile
+	Denied    Kind = "denied"     // Berth does not let this person do it
+	TooMany   Kind = "too-many"   // a limit on attempts or on numbers
+	SignedOut Kind = "signed-out" // there is no live session
+	NeedProof Kind = "proof"      // the password has to be given again first
+	Locked    Kind = "locked"     // secrets cannot be opened: the key is missing or another
 )
 
 // Kinds that a connection to Proxmox may end in.

@@ -11,6 +11,8 @@ import (
 // What went wrong between Berth and Proxmox is 502 or 504, never Berth's own 4xx.
 func StatusOf(k problem.Kind) int {
 	switch k {
+	case problem.SignedOut:
+		return http.StatusUnauthorized
 	case problem.NotFound:
 		return http.StatusNotFound
 	case problem.Invalid, problem.Parameters:

@@ -1,0 +1,52 @@
+package web
+
+import (
+	"net/http"
+
+	"berth/internal/web/kit"
+)
+
+// siteMap is every page of Berth, in the order of the rooms that cmd gives:
+// sign-in, dashboard, nodes, templates, packages, activity, settings, assets.
+// Each room's Routes function is its own part of the map.
+func siteMap(rooms []Rooms) []kit.Route {
+	var all []kit.Route
+	for _, r := range rooms {
+		all = append(all, r.Routes()...)
+	}
+	return all
+}
+
+// isProbe tells the paths that a load balancer asks by address, whatever Host it sends.
+func isProbe(path string) bool { return path == "/healthz" || path == "/readyz" }
+
+// probes are for machines: they say nothing but yes or no.
+func probes(o Options) []kit.Route {
+	routes := []kit.Route{
+		{Method: "GET", Pattern: "/healthz", Access: kit.Probe, Handle: say("ok", nil)},
+		{Method: "GET", Pattern: "/readyz", Access: kit.Probe, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			return say("ready", o.Ready(r.Context()))(w, r)
+		}},
+	}
+	if o.Metrics != nil && !o.MetricsToken.Empty() {
+		metrics := behind(o.MetricsToken, o.Metrics.Handler())
+		routes = append(routes, kit.Route{Method: "GET", Pattern: "/metrics", Access: kit.Probe, Handle: func(w http.ResponseWriter, r *http.Request) error {
+			metrics.ServeHTTP(w, r)
+			return nil
+		}})
+	}
+	return routes
+}
+
+func say(yes string, err error) kit.Handler {
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		if err != nil {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			yes = "not ready"
+		}
+		_, werr := w.Write([]byte(yes + "\n"))
+		return werr
+	}
+}

@@ -1,0 +1,204 @@
+// Package web is the house's front: the site map, and the way that every
+// request goes before it reaches a page.
+package web
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/klauspost/compress/gzhttp"
+
+	"berth/internal/account"
+	"berth/internal/problem"
+	"berth/internal/secret"
+	"berth/internal/web/kit"
+)
+
+// Rooms is a package of pages.
+type Rooms interface{ Routes() []kit.Route }
+
+// Options are what the server stands on.
+type Options struct {
+	Door  Door
+	Rooms []Rooms
+	// Viewer finds who a request's session belongs to; a problem of kind
+	// SignedOut means that there is none.
+	Viewer func(r *http.Request) (account.Viewer, error)
+	// Ready reports whether the store answers.
+	Ready        func(context.Context) error
+	Metrics      *Metrics
+	MetricsToken secret.Text // empty: /metrics is not served here
+	Log          *slog.Logger
+	Now          func() time.Time
+}
+
+// maxBody is the largest form that any page takes.
+const maxBody = 1 << 20
+
+// Server answers every request of Berth.
+type Server struct {
+	o       Options
+	routes  []kit.Route
+	handler http.Handler
+}
+
+// New builds the site map. It fails on a route that does not say who may have it.
+func New(o Options) (*Server, error) {
+	s := &Server{o: o, routes: append(probes(o), siteMap(o.Rooms)...)}
+	mux := http.NewServeMux()
+	for _, r := range s.routes {
+		if r.Access < kit.Public || r.Access > kit.Probe || r.Handle == nil {
+			return nil, fmt.Errorf("route %s %s does not say who may have it", r.Method, r.Pattern)
+		}
+		mux.Handle(r.Method+" "+r.Pattern, s.route(r))
+	}
+	mux.Handle("/", s.route(kit.Route{Pattern: "(none)", Access: kit.Public, Handle: s.lost(mux)}))
+	cross := http.NewCrossOriginProtection()
+	if u := o.Door.PublicURL; u != nil {
+		if err := cross.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
+			return nil, fmt.Errorf("public URL: %w", err)
+		}
+	}
+	cross.SetDenyHandler(s.draw(kit.PageRoute, func(http.ResponseWriter, *http.Request) error {
+		return problem.New(problem.Denied, "This request came from another site.", "Open the page in Berth and try again there.")
+	}))
+	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.ContentTypes(compressible))
+	if err != nil {
+		return nil, err
+	}
+	s.handler = s.enter(zip(cross.Handler(mux)))
+	return s, nil
+}
+
+// compressible leaves out event streams, which must not wait in a compressor.
+var compressible = []string{"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml", "text/plain"}
+
+// Routes is the site map, for the test that walks all of it.
+func (s *Server) Routes() []kit.Route { return s.routes }
+
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// route makes the handler of one line of the site map: who asks, may they, then the page.
+func (s *Server) route(route kit.Route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		v := visitOf(r.Context())
+		v.route = route.Pattern
+		s.draw(route.Form, func(w http.ResponseWriter, r *http.Request) error {
+			if route.Access == kit.Probe || route.Form == kit.AssetRoute {
+				return route.Handle(w, r)
+			}
+			if !v.Secure && !v.Local {
+				return insecure()
+			}
+			w.Header().Set("Cache-Control", "private, no-store")
+			if route.Form == kit.StreamRoute && !s.o.Door.OwnOrigin(r, v.Visit) {
+				return problem.New(problem.Denied, "This stream can only be opened by a page of Berth.", "")
+			}
+			r, err := s.admit(route, r)
+			v.admitted = r
+			if err != nil {
+				return s.turnAway(w, r, route, err)
+			}
+			return route.Handle(w, r)
+		}).ServeHTTP(w, r)
+	})
+}
+
+// admit finds the viewer and checks what the route asks of them. The request
+// that it returns carries the viewer, also beside an error, so that the error
+// is drawn inside the frame of who asked.
+func (s *Server) admit(route kit.Route, r *http.Request) (*http.Request, error) {
+	viewer, err := s.o.Viewer(r)
+	switch {
+	case err == nil:
+		r = r.WithContext(kit.WithViewer(r.Context(), viewer))
+	case problem.Is(err, problem.SignedOut):
+		if route.Access == kit.Public {
+			return r, nil
+		}
+		return r, err
+	default:
+		return r, fmt.Errorf("finding the session: %w", err)
+	}
+	if route.Access == kit.Administrator && !viewer.User.Admin {
+		// The same answer as for a page that is not there: who is no administrator learns nothing of what one sees.
+		return r, problem.Missing()
+	}
+	if route.Proof && !viewer.Session.Proved(s.o.Now()) {
+		return r, problem.New(problem.NeedProof, "Your password is needed again for this.", "")
+	}
+	return r, nil
+}
+
+// turnAway answers who may not pass: pages lead to the sign-in or the proof and back, data says 401.
+func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, route kit.Route, err error) error {
+	if route.Form != kit.PageRoute {
+		return err
+	}
+	back := r.URL.RequestURI()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		back = localReferer(r)
+	}
+	switch {
+	case problem.Is(err, problem.SignedOut):
+		return kit.Redirect(w, r, kit.URL.SignIn(back))
+	case problem.Is(err, problem.NeedProof):
+		return kit.Redirect(w, r, kit.URL.Proof(back))
+	}
+	return err
+}
+
+// draw turns a page's error into an answer, once, for all pages. What is not
+// for people is logged under a reference, which is all that the page shows of it.
+func (s *Server) draw(form kit.Form, h kit.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := h(w, r)
+		if err == nil || r.Context().Err() != nil {
+			return
+		}
+		ctx, v, reference := r.Context(), visitOf(r.Context()), ""
+		if problem.Of(err) == nil {
+			reference = rand.Text()[:10]
+			s.o.Log.ErrorContext(ctx, "a page failed", "route", v.route, "method", r.Method, "reference", reference, "err", err)
+		} else {
+			s.o.Log.DebugContext(ctx, "a page said no", "route", v.route, "method", r.Method, "err", err)
+		}
+		if v.wrote() {
+			return // too late for another answer
+		}
+		if v.admitted != nil {
+			r = v.admitted // carries the viewer, so that the error is drawn inside their frame
+		}
+		if err := kit.WriteError(w, r, form, err, reference); err != nil {
+			s.o.Log.ErrorContext(ctx, "an error page could not be drawn", "err", err)
+		}
+	})
+}
+
+// lost answers what is not on the map: 405 where only the method is wrong, else 404.
+func (s *Server) lost(mux *http.ServeMux) kit.Handler {
+	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		for _, m := range methods {
+			probe := r.Clone(r.Context())
+			probe.Method = m
+			if _, pattern := mux.Handler(probe); pattern != "/" && pattern != "" && m != r.Method {
+				w.Header().Add("Allow", m)
+			}
+		}
+		if len(w.Header().Values("Allow")) > 0 {
+			w.WriteHeader(http.StatusMethodNotAllowed)
+			return nil
+		}
+		return problem.Missing()
+	}
+}
+
+func insecure() error {
+	return problem.New(problem.Denied, "Berth is only served over HTTPS here.",
+		"Open it with https://, or put it behind a proxy and declare that one with --trusted-proxy.")
+}
