@@ -12,6 +12,8 @@ type Login struct {
 	Username string
 	// Ticket is the ticket, or, while a second factor is wanted, the challenge that the next call must carry.
 	Ticket secret.Text
+	// CSRF goes with the ticket in calls that change something; empty while a second factor is wanted.
+	CSRF secret.Text
 	// NeedTFA says that Ticket is a challenge and no session may be made of it.
 	NeedTFA bool
 	Factors Factors

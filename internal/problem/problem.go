@@ -62,6 +62,8 @@ type Problem struct {
 	Proxmox string            // Proxmox's own words, already cleaned of control characters; may be empty
 	Fields  map[string]string // form field or Proxmox parameter → sentence
 	Node    string            // the node that is meant, where one is
+	// Privilege is the missing one with its path, as Proxmox named it, when Kind is Forbidden: "Sys.Audit on /".
+	Privilege string
 	// Expected and Got are SHA-256 fingerprints (AA:BB:…) when Kind is Untrusted.
 	Expected, Got string
 	Err           error // the cause, for the log; never shown
