@@ -51,12 +51,9 @@ type HalfLogin struct {
 	Host      HostID
 	PVEUser   string // as the first answer named it
 	Challenge secret.Text
-	Factors   Factors
-	// Session is the session whose proof is being renewed; empty at sign-in.
-	Session   string
 	ReturnTo  string // a local path, already checked
 	ExpiresAt time.Time
-	Tries     int // answers given so far
+	Tries     int // answers given, with the one that was just counted
 }
 
 // Client is who is at the other end of a request, for limits and for the list of sessions.
@@ -84,3 +81,25 @@ type Progress struct {
 
 // Done reports whether there is a session now.
 func (p Progress) Done() bool { return !p.Token.Empty() }
+
+// Credentials are what the sign-in form carries.
+type Credentials struct {
+	Host     HostID
+	User     string // with or without @realm
+	Realm    string // empty when User carries it
+	Password secret.Text
+	ReturnTo string
+}
+
+// SetUp is what the browser that opened the set-up link may know.
+type SetUp struct {
+	// Hosts are registered already; signing in through one of them finishes the set-up.
+	Hosts []SignInHost
+}
+
+// Person is a user as administrators see them: never their fleet.
+type Person struct {
+	User     User
+	Host     string // name of the sign-in host; empty when that is gone
+	Sessions int
+}
