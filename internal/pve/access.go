@@ -38,13 +38,27 @@ func (v Version) AtLeast(major, minor int) bool {
 
 // Version asks for the version of the node that answers.
 func (c *Client) Version(ctx context.Context) (Version, error) {
-	v, err := c.tree(ctx, get("reading its version", "version"))
+	return c.version(ctx, get("reading its version", "version"))
+}
+
+// NodeVersion asks a member for its version, through the node that answers. It
+// needs no privilege, and is the cheapest proof that a member's daemon answers.
+func (c *Client) NodeVersion(ctx context.Context, node string) (Version, error) {
+	call, err := getNode("reading the version of "+node, node, "version")
+	if err != nil {
+		return Version{}, err
+	}
+	return c.version(ctx, call)
+}
+
+func (c *Client) version(ctx context.Context, call call) (Version, error) {
+	v, err := c.tree(ctx, call)
 	if err != nil {
 		return Version{}, err
 	}
 	got := Version{Version: v.get("version").line(), Release: v.get("release").line(), RepoID: v.get("repoid").line()}
 	if got.Version == "" {
-		return Version{}, c.oddAnswer("reading its version")
+		return Version{}, c.oddAnswer(call.doing)
 	}
 	return got, nil
 }

@@ -123,7 +123,7 @@ func (a *agenda) may(kind callKind, s *sight) bool {
 		return false
 	}
 	if kind == callStatus || kind == callTasks {
-		return s.permissions == nil || s.permissions.has("/", sysAudit)
+		return s.permissions == nil || s.permissions.Has("/", sysAudit)
 	}
 	return true
 }

@@ -87,11 +87,11 @@ func (s *sight) drawNode(n *nodeSight, d drawing) fleet.Node {
 func (s *sight) notices() []fleet.Notice {
 	var list []fleet.Notice
 	if p := s.permissions; p != nil && !s.seenAt.IsZero() {
-		if len(s.containers) == 0 && !p.anywhere(vmAudit) {
+		if len(s.containers) == 0 && !anywhere(p, vmAudit) {
 			list = append(list, fleet.Notice{Code: "no-containers-visible", Privilege: vmAudit + " on /vms",
 				Text: "This token may see 0 containers: it lacks VM.Audit."})
 		}
-		if !p.has("/", sysAudit) {
+		if !p.Has("/", sysAudit) {
 			list = append(list, fleet.Notice{Code: "slow-updates", Privilege: sysAudit + " on /",
 				Text: "Slower updates: the token lacks Sys.Audit on /, so Berth cannot follow tasks and sees changes up to 20 seconds late."})
 		}
@@ -123,7 +123,7 @@ func (s *sight) nodesWithoutNumbers() []string {
 	var hidden []string
 	for _, name := range s.nodeNames() {
 		n := s.nodes[name]
-		if n.state == fleet.Online && !n.row.at.IsZero() && !n.numbers && !s.permissions.has("/nodes/"+name, sysAudit) {
+		if n.state == fleet.Online && !n.row.at.IsZero() && !n.numbers && !s.permissions.Has("/nodes/"+name, sysAudit) {
 			hidden = append(hidden, name)
 		}
 	}

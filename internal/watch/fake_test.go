@@ -24,7 +24,7 @@ type fakePVE struct {
 	res         Resources
 	status      Status
 	tasks       []Task
-	permissions Permissions
+	permissions fleet.Permissions
 	current     map[fleet.VMID]Guest
 	addresses   map[fleet.VMID][]string
 	fail        map[string]error         // call, or call and node, to its error
@@ -126,9 +126,9 @@ func (f *fakePVE) Tasks(ctx context.Context) ([]Task, error) {
 	return locked(f, func() []Task { return slices.Clone(f.tasks) }), err
 }
 
-func (f *fakePVE) Permissions(ctx context.Context) (Permissions, error) {
+func (f *fakePVE) Permissions(ctx context.Context) (fleet.Permissions, error) {
 	err := f.begin(ctx, "permissions", "")
-	return locked(f, func() Permissions { return maps.Clone(f.permissions) }), err
+	return locked(f, func() fleet.Permissions { return maps.Clone(f.permissions) }), err
 }
 
 func (f *fakePVE) Current(ctx context.Context, node string, id fleet.VMID) (Guest, error) {
@@ -323,7 +323,7 @@ func lab() (fleet.Cluster, *fakePVE) {
 		Authority: authority.Authority{Addresses: []authority.Address{{Host: "10.0.0.1", Port: 8006}}},
 		Members:   []fleet.Member{{Name: "pve1"}, {Name: "pve2", Label: "attic"}, {Name: "pve3"}}}
 	f := &fakePVE{
-		permissions: Permissions{"/": {"Sys.Audit": true, "VM.Audit": true}},
+		permissions: fleet.Permissions{"/": {"Sys.Audit": true, "VM.Audit": true}},
 		status: Status{Cluster: true, Quorate: true, Nodes: []Member{
 			{Name: "pve1", Online: true, Local: true}, {Name: "pve2", Online: true}, {Name: "pve3", Online: true}}},
 		current: map[fleet.VMID]Guest{}, addresses: map[fleet.VMID][]string{},
@@ -334,7 +334,7 @@ func lab() (fleet.Cluster, *fakePVE) {
 		for j := range 2 {
 			id := fleet.VMID(100 + 10*i + j)
 			g := Guest{VMID: id, Node: node, Name: fmt.Sprintf("ct%d", id), Status: "running", CPUs: 2, MaxMem: 1 << 30, Mem: 1 << 29,
-				MaxDisk: 8 << 30, Disk: 1 << 30, UptimeInSeconds: 5000, Tags: "prod;web"}
+				MaxDisk: 8 << 30, Disk: 1 << 30, Uptime: 5000 * time.Second, Tags: []string{"web", "Prod"}}
 			f.res.Guests = append(f.res.Guests, g)
 			f.current[id] = g
 		}

@@ -71,7 +71,7 @@ type answer struct {
 	resources   Resources
 	status      Status
 	tasks       []Task
-	permissions Permissions
+	permissions fleet.Permissions
 	guests      []Guest
 	addresses   []string
 	version     string

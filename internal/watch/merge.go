@@ -120,14 +120,14 @@ func (s *sight) container(row Guest, prev *fleet.Container) fleet.Container {
 		Status:   statusOf(row.Status),
 		Template: row.Template,
 		Lock:     clean(row.Lock, 64),
-		Tags:     parseTags(row.Tags),
+		Tags:     tidyTags(row.Tags),
 		CPU:      max(row.CPU, 0),
 		CPUs:     max(row.CPUs, 0),
 		Mem:      max(row.Mem, 0),
 		MaxMem:   max(row.MaxMem, 0),
 		Disk:     max(row.Disk, 0),
 		MaxDisk:  max(row.MaxDisk, 0),
-		Uptime:   seconds(row.UptimeInSeconds),
+		Uptime:   uptime(row.Uptime),
 		Pool:     clean(row.Pool, 255),
 		HA:       clean(row.HA, 64),
 	}
@@ -289,17 +289,19 @@ func statusOf(word string) fleet.Status {
 	return fleet.Unknown
 }
 
-// parseTags reads tags as Proxmox keeps them: sorted, lower-case, each once. Empty ones come as one blank.
-func parseTags(raw string) []string {
-	if len(raw) > 4096 {
-		raw = raw[:4096]
+// maxTags is how many tags of one container are shown.
+const maxTags = 256
+
+// tidyTags makes tags as Proxmox keeps them: sorted, lower-case, each once.
+func tidyTags(raw []string) []string {
+	tags := make([]string, 0, min(len(raw), maxTags))
+	for _, tag := range raw[:min(len(raw), maxTags)] {
+		if tag = clean(strings.ToLower(strings.TrimSpace(tag)), 128); tag != "" {
+			tags = append(tags, tag)
+		}
 	}
-	tags := strings.FieldsFunc(strings.ToLower(raw), func(r rune) bool { return r == ';' || r == ',' || r <= ' ' })
 	if len(tags) == 0 {
 		return nil
-	}
-	for i, t := range tags {
-		tags[i] = clean(t, 128)
 	}
 	slices.Sort(tags)
 	return slices.Compact(tags)
@@ -328,11 +330,11 @@ func steers(r rune) bool {
 		r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069
 }
 
-// seconds is an uptime; what cannot be one is zero.
-func seconds(n int64) time.Duration {
-	const century = 100 * 366 * 24 * 3600
-	if n < 0 || n > century {
+// uptime is a duration that can be one; else zero.
+func uptime(d time.Duration) time.Duration {
+	const century = 100 * 366 * 24 * time.Hour
+	if d < 0 || d > century {
 		return 0
 	}
-	return time.Duration(n) * time.Second
+	return d.Truncate(time.Second)
 }

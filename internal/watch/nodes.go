@@ -77,7 +77,7 @@ func (s *sight) takeNodeRows(rows []NodeRow, now time.Time) effects {
 		n.seenAt, n.numbers = now, row.Numbers
 		n.cpu, n.cpus = max(row.CPU, 0), max(row.CPUs, 0)
 		n.mem, n.maxMem = max(row.Mem, 0), max(row.MaxMem, 0)
-		n.uptime = seconds(row.UptimeInSeconds)
+		n.uptime = uptime(row.Uptime)
 	}
 	if len(names) > 0 && !s.cut {
 		e.add(s.takeMembers(names, nil))

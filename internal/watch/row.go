@@ -170,7 +170,7 @@ func (s *sight) restoreNode(kept rowNode, now time.Time) {
 		n.state = kept.State
 	}
 	n.cpu, n.cpus = max(kept.CPU, 0), max(kept.CPUs, 0)
-	n.mem, n.maxMem, n.uptime = max(kept.Mem, 0), max(kept.MaxMem, 0), seconds(kept.Uptime)
+	n.mem, n.maxMem, n.uptime = max(kept.Mem, 0), max(kept.MaxMem, 0), keptUptime(kept.Uptime)
 	n.numbers = n.maxMem > 0
 	n.version = clean(kept.Version, 64)
 	n.seenAt, n.downSeen = moment(kept.SeenAt, now), moment(kept.Down, now)
@@ -186,9 +186,8 @@ func (s *sight) restoreContainers(kept []rowContainer, now time.Time) {
 		}
 		g := Guest{VMID: k.VMID, Node: k.Node, Name: k.Name, Status: string(k.Status), Template: k.Template, Lock: k.Lock,
 			Pool: k.Pool, HA: k.HA, CPU: k.CPU, CPUs: k.CPUs, Mem: k.Mem, MaxMem: k.MaxMem, Disk: k.Disk, MaxDisk: k.MaxDisk,
-			UptimeInSeconds: k.Uptime}
+			Uptime: keptUptime(k.Uptime), Tags: k.Tags}
 		c := s.container(g, nil)
-		c.Tags = keptTags(k.Tags)
 		c.LockedAt, c.SeenAt, c.Stale = moment(k.LockedAt, now), moment(k.SeenAt, now), k.Stale
 		if len(k.Addresses) > 0 {
 			s.addresses[k.VMID] = addressed{list: cleanAll(k.Addresses, 32, 64)}
@@ -200,10 +199,12 @@ func (s *sight) restoreContainers(kept []rowContainer, now time.Time) {
 	s.containers = slices.CompactFunc(containers, func(a, b fleet.Container) bool { return a.ID.VMID == b.ID.VMID })
 }
 
-func keptTags(tags []string) []string {
-	tags = cleanAll(tags, 256, 128)
-	slices.Sort(tags)
-	return slices.Compact(tags)
+// keptUptime is an uptime from its seconds; what cannot be one is zero.
+func keptUptime(seconds int64) time.Duration {
+	if seconds < 0 || seconds > math.MaxInt32 {
+		return 0
+	}
+	return uptime(time.Duration(seconds) * time.Second)
 }
 
 func cleanAll(list []string, most, length int) []string {

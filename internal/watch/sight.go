@@ -33,8 +33,8 @@ type sight struct {
 	version     string // of the node that answers
 	answering   string
 	seenAt      time.Time
-	permissions Permissions    // nil: not read yet
-	kept        []fleet.Notice // of the kept picture, until the permissions are read
+	permissions fleet.Permissions // nil: not read yet
+	kept        []fleet.Notice    // of the kept picture, until the permissions are read
 	// trouble is why the cluster as a whole cannot be seen. silent says that
 	// nobody answers at all, so that its nodes are unreachable too.
 	trouble *fleet.Trouble

@@ -19,7 +19,7 @@ type Source interface {
 	// Tasks is GET /cluster/tasks; it is empty without Sys.Audit on /.
 	Tasks(ctx context.Context) ([]Task, error)
 	// Permissions is GET /access/permissions of the token itself.
-	Permissions(ctx context.Context) (Permissions, error)
+	Permissions(ctx context.Context) (fleet.Permissions, error)
 	// Current is GET /nodes/{node}/lxc/{vmid}/status/current, which does not lag.
 	Current(ctx context.Context, node string, id fleet.VMID) (Guest, error)
 	// NodeGuests is GET /nodes/{node}/lxc: the containers of one node, not lagging.
@@ -48,20 +48,20 @@ type Resources struct {
 
 // Guest is a container as one answer tells of it. What was not told is zero.
 type Guest struct {
-	VMID            fleet.VMID
-	Node            string
-	Name            string
-	Status          string // Proxmox's own word
-	Template        bool
-	Lock            string
-	Tags            string // as Proxmox writes them, separated by ; , or blanks
-	Pool            string
-	HA              string
-	CPU             float64 // fraction of CPUs
-	CPUs            float64
-	Mem, MaxMem     int64
-	Disk, MaxDisk   int64
-	UptimeInSeconds int64
+	VMID          fleet.VMID
+	Node          string
+	Name          string
+	Status        string // Proxmox's own word
+	Template      bool
+	Lock          string
+	Tags          []string
+	Pool          string
+	HA            string
+	CPU           float64 // fraction of CPUs
+	CPUs          float64
+	Mem, MaxMem   int64
+	Disk, MaxDisk int64
+	Uptime        time.Duration
 }
 
 // NodeRow is a node as /cluster/resources tells of it.
@@ -69,11 +69,11 @@ type NodeRow struct {
 	Name   string
 	Status string // "online", "offline", "unknown"
 	// Numbers is false when cpu and memory were not told, as without Sys.Audit on the node.
-	Numbers         bool
-	CPU             float64
-	CPUs            int
-	Mem, MaxMem     int64
-	UptimeInSeconds int64
+	Numbers     bool
+	CPU         float64
+	CPUs        int
+	Mem, MaxMem int64
+	Uptime      time.Duration
 }
 
 // Status is one answer of /cluster/status.
@@ -101,7 +101,3 @@ type Task struct {
 	Running bool
 	Status  string // "OK", or the error's text; empty while it runs
 }
-
-// Permissions is what the token may do: path → privilege → whether it propagates.
-// A privilege that is present is granted on the path itself, whatever the value.
-type Permissions map[string]map[string]bool

@@ -85,17 +85,17 @@ func (l *loop) followed(a answer, now time.Time) effects {
 }
 
 // permitted takes the token's rights. When they changed, what was refused may be tried again.
-func (l *loop) permitted(p Permissions) effects {
+func (l *loop) permitted(p fleet.Permissions) effects {
 	old := l.sight.permissions
 	if p == nil {
-		p = Permissions{}
+		p = fleet.Permissions{}
 	}
 	l.sight.permissions = p
-	if old != nil && old.equal(p) {
+	if old != nil && samePermissions(old, p) {
 		return effects{}
 	}
 	clear(l.agenda.denied)
-	if !p.has("/", sysAudit) {
+	if !p.Has("/", sysAudit) {
 		l.sight.forgetStatus()
 	}
 	return effects{drawn: true}

@@ -91,7 +91,7 @@ func TestBudget(t *testing.T) {
 func TestTaskIsConfirmedAtOnce(t *testing.T) {
 	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
 		pass(30 * time.Second)
-		f.really(101, func(g *Guest) { g.Status, g.UptimeInSeconds, g.Mem = "stopped", 0, 0 })
+		f.really(101, func(g *Guest) { g.Status, g.Uptime, g.Mem = "stopped", 0, 0 })
 		f.set(func(f *fakePVE) {
 			f.tasks = append(f.tasks, Task{UPID: "UPID:pve1:1:1:1:vzstop:101:root@pam:", Node: "pve1", Type: "vzstop", ID: "101", End: time.Now(), Status: "OK"})
 		})
@@ -119,7 +119,7 @@ func TestDeadNode(t *testing.T) {
 		pass(30 * time.Second)
 		f.offline("pve3", true)
 		f.guest(120, func(g *Guest) { *g = Guest{VMID: 120, Node: "pve3", Status: "unknown"} })
-		f.guest(121, func(g *Guest) { g.Status, g.UptimeInSeconds = "stopped", 0 })
+		f.guest(121, func(g *Guest) { g.Status, g.Uptime = "stopped", 0 })
 		pass(10 * time.Second)
 		n := node(t, b, "pve3")
 		if n.State != fleet.Unreachable || n.Trouble == nil || n.Trouble.RetryAt.IsZero() || n.DownSeen.IsZero() {
