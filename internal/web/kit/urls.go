@@ -32,6 +32,7 @@ func (urls) Sessions() string      { return "/settings/sessions" }
 func (urls) SignInHosts() string   { return "/settings/sign-in-hosts" }
 func (urls) SignInHostNew() string { return "/settings/sign-in-hosts/new" }
 func (urls) People() string        { return "/settings/people" }
+func (urls) Appearance() string    { return "/settings/appearance" }
 func (urls) SignOut() string       { return "/sign-out" }
 func (urls) SignOutAll() string    { return "/settings/sessions/sign-out-everywhere" }
 func (urls) SecondFactor() string  { return "/login/second-factor" }
