@@ -1,0 +1,311 @@
+package pvesim
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// endpoint is one row of the table of what this Proxmox answers.
+type endpoint struct {
+	method, path string
+	perm         permission
+	params       []param
+	protected    bool // answered by pvedaemon behind the proxy
+	onNode       bool // passed on to the node in the path
+	serve        func(*call) (any, error)
+}
+
+// permission is Proxmox's declaration of who may call: "world", "all" (any
+// login), "perm" (privileges on a path), "perm-modify" or "token-owner".
+type permission struct {
+	kind  string
+	path  string
+	privs []string
+}
+
+var (
+	world   = permission{kind: "world"}
+	anybody = permission{kind: "all"}
+)
+
+func needs(path string, privs ...string) permission {
+	return permission{kind: "perm", path: path, privs: privs}
+}
+
+// call is one request on its way to its handler.
+type call struct {
+	cluster *Cluster
+	via     *Node // the member that was asked
+	node    *Node // the member that answers
+	who     string
+	token   bool
+	args    map[string]string
+	at      time.Time
+}
+
+// apiError is a refusal in Proxmox's words.
+type apiError struct {
+	status  int
+	message string            // as in the body, with its newline where Proxmox has one
+	params  map[string]string // complaints by parameter
+	after   time.Duration     // how long Proxmox takes to say so
+	empty   bool              // only the reason phrase, no body
+}
+
+func (e *apiError) Error() string { return e.message }
+
+func failed(format string, args ...any) error {
+	return &apiError{status: 500, message: fmt.Sprintf(format, args...) + "\n"}
+}
+
+func forbidden(path string, privs ...string) error {
+	return &apiError{status: 403, message: fmt.Sprintf("Permission check failed (%s, %s)\n", path, strings.Join(privs, "|"))}
+}
+
+var errForbidden = &apiError{status: 403, message: "Permission check failed\n"}
+
+func badParam(name, words string) error {
+	return badParams(map[string]string{name: words})
+}
+
+func badParams(bad map[string]string) error {
+	return &apiError{status: 400, message: "Parameter verification failed.\n", params: bad}
+}
+
+// counted is a list with the total beside it, as task lists and logs have it.
+type counted struct {
+	data  any
+	total int
+}
+
+// slow is an answer that Proxmox takes its time for.
+type slow struct {
+	data  any
+	after time.Duration
+}
+
+const apiPrefix = "/api2/json"
+
+// answer takes one request through Proxmox's stages: authentication, the
+// table, privileges, passing on, parameters, the handler.
+func (n *Node) answer(req *http.Request, body []byte) *reply {
+	c, s := n.cluster, n.cluster.sim
+	path := req.URL.Path
+	rel, inAPI := strings.CutPrefix(path, apiPrefix)
+	if !inAPI || rel != "" && rel[0] != '/' {
+		if other, ok := strings.CutPrefix(path, "/api2/"); ok {
+			format, rest, _ := strings.Cut(other, "/")
+			return plain(501, "no formatter for uri /"+rest+", "+format)
+		}
+		return n.notAPI(path)
+	}
+	ep, pathArgs := lookup(req.Method, rel)
+	pattern := "(unknown)"
+	if ep != nil {
+		pattern = ep.path
+	}
+	c.counts.request(req.Method, pattern)
+
+	cl := &call{cluster: c, via: n, node: n, at: s.now()}
+	if rep := n.faulty(rel); rep != nil {
+		return rep
+	}
+	if err := c.authenticate(cl, req, ep); err != nil {
+		err.after = max(s.cfg.AuthDelay, 0)
+		return n.errorReply(err, false)
+	}
+	if ep == nil {
+		return n.errorReply(&apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", req.Method, rel)}, false)
+	}
+	args, err := gather(req, body, pathArgs)
+	if err != nil {
+		return n.errorReply(err, false)
+	}
+	cl.args = args
+	data, aerr := n.perform(ep, cl)
+	if aerr != nil {
+		return n.errorReply(aerr, ep.method == "POST" && ep.path == "/access/ticket")
+	}
+	rep := n.dataReply(ep, cl, data)
+	if rep == nil {
+		return nil
+	}
+	return n.spoil(rel, rep)
+}
+
+func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
+	c := cl.cluster
+	c.mu.Lock()
+	c.settle(cl.at)
+	err := c.permit(ep, cl)
+	c.mu.Unlock()
+	if err != nil {
+		return nil, err
+	}
+	if ep.onNode {
+		if err := n.pass(ep, cl); err != nil {
+			return nil, err
+		}
+	}
+	if bad := verify(ep.params, cl.args); len(bad) > 0 {
+		return nil, badParams(bad)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return ep.serve(cl)
+}
+
+// gather merges the parameters of path, query and body.
+func gather(req *http.Request, body []byte, pathArgs map[string]string) (map[string]string, error) {
+	args := parseForm(req.URL.RawQuery)
+	if len(body) > 0 {
+		if strings.HasPrefix(req.Header.Get("Content-Type"), "application/json") {
+			m, err := parseJSONBody(body)
+			if err != nil {
+				return nil, &apiError{status: 500, message: err.Error() + "\n"}
+			}
+			for k, v := range m {
+				args[k] = v
+			}
+		} else {
+			for k, v := range parseForm(string(body)) {
+				args[k] = v
+			}
+		}
+	}
+	delete(args, "_dc") // the web page's cache breaker
+	for k, v := range pathArgs {
+		if _, twice := args[k]; twice {
+			return nil, badParam(k, "duplicate parameter (already defined in URI)")
+		}
+		args[k] = v
+	}
+	return args, nil
+}
+
+// pass finds the member that has to answer, and fails as the proxy would.
+func (n *Node) pass(ep *endpoint, cl *call) error {
+	name := cl.args["node"]
+	if name == "localhost" {
+		return n.daemonState(ep)
+	}
+	for _, other := range cl.cluster.nodes {
+		if other.spec.Name == name {
+			cl.node = other
+			if other == n {
+				return n.daemonState(ep)
+			}
+			return other.reachability(ep)
+		}
+		if strings.EqualFold(other.spec.Name, name) {
+			return &apiError{status: 596, message: "error:0A000086:SSL routines::certificate verify failed", empty: true}
+		}
+	}
+	return failed("hostname lookup '%s' failed - failed to get address info for: %s: Temporary failure in name resolution", name, name)
+}
+
+func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
+	var after time.Duration
+	if sl, ok := data.(slow); ok {
+		data, after = sl.data, sl.after
+	}
+	o := obj{{"data", data}}
+	if ct, ok := data.(counted); ok {
+		o = obj{{"data", ct.data}, {"total", ct.total}}
+	}
+	if !n.cluster.sim.pause(after + cl.node.slowness()) {
+		return nil
+	}
+	return &reply{
+		status: 200, reason: "OK", body: appendJSON(nil, o), ctype: "application/json;charset=UTF-8",
+		protected: ep.protected, proxied: ep.onNode && cl.node != n,
+	}
+}
+
+// errorReply writes a refusal. In the ticket call a 401 has a body, elsewhere
+// only the reason phrase.
+func (n *Node) errorReply(err error, ticketCall bool) *reply {
+	e, ok := err.(*apiError)
+	if !ok {
+		e = &apiError{status: 500, message: err.Error() + "\n"}
+	}
+	if !n.cluster.sim.pause(e.after) {
+		return nil
+	}
+	rep := &reply{status: e.status, reason: e.message}
+	if e.empty || e.status == 401 && !ticketCall {
+		return rep
+	}
+	o := obj{{"data", nil}, {"message", e.message}}
+	if e.params != nil {
+		bad := obj{}
+		for k, v := range e.params {
+			bad = bad.with(k, v)
+		}
+		o = o.with("errors", bad)
+	}
+	rep.body, rep.ctype = appendJSON(nil, o), "application/json;charset=UTF-8"
+	return rep
+}
+
+// notAPI answers what is outside of the API: the web page, which every browser
+// that trusts the certificate would see, and nothing else.
+func (n *Node) notAPI(path string) *reply {
+	if path == "/" {
+		return &reply{status: 200, reason: "OK", ctype: "text/html; charset=utf-8",
+			body: []byte("<!DOCTYPE html>\n<html><head><title>" + n.spec.Name + " - Proxmox Virtual Environment</title></head><body></body></html>\n")}
+	}
+	return &reply{status: 500, reason: "no such file '" + path + "'", body: []byte("no such file '" + path + "'\n")}
+}
+
+// lookup finds the row for a method and path, with the arguments in the path.
+func lookup(method, rel string) (*endpoint, map[string]string) {
+	parts := strings.Split(strings.Trim(rel, "/"), "/")
+	for _, ep := range table[method][len(parts)] {
+		args := map[string]string{}
+		if matches(ep.path, parts, args) {
+			return ep, args
+		}
+	}
+	return nil, nil
+}
+
+func matches(pattern string, parts []string, args map[string]string) bool {
+	for i, p := range strings.Split(pattern[1:], "/") {
+		if p[0] == '{' {
+			args[p[1:len(p)-1]] = parts[i]
+			continue
+		}
+		if p != parts[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// table holds the endpoints by method and number of path segments.
+var table = map[string]map[int][]*endpoint{}
+
+func init() {
+	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, lxcEndpoints} {
+		for i := range group {
+			ep := &group[i]
+			if table[ep.method] == nil {
+				table[ep.method] = map[int][]*endpoint{}
+			}
+			n := strings.Count(ep.path, "/")
+			table[ep.method][n] = append(table[ep.method][n], ep)
+		}
+	}
+}
+
+// unescape undoes the percent form that a ticket or UPID may arrive in.
+func unescape(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}

@@ -1,0 +1,159 @@
+package pvesim
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// roleOfHost is a kind of container that people run at home.
+type roleOfHost struct {
+	name   string
+	tags   string
+	cores  int
+	memMiB int
+	disk   int
+	load   float64
+}
+
+var usualHosts = []roleOfHost{
+	{"nginx-proxy", "prod web", 2, 512, 8, 0.04}, {"pihole", "dns prod", 1, 256, 4, 0.02},
+	{"postgres", "db prod", 4, 4096, 32, 0.12}, {"grafana", "monitoring", 2, 1024, 10, 0.05},
+	{"prometheus", "monitoring", 2, 2048, 40, 0.15}, {"gitea", "dev", 2, 1024, 20, 0.03},
+	{"jellyfin", "media", 4, 4096, 16, 0.25}, {"nextcloud", "prod web", 4, 4096, 200, 0.1},
+	{"homeassistant", "iot prod", 2, 2048, 32, 0.08}, {"mosquitto", "iot", 1, 128, 2, 0.005},
+	{"vaultwarden", "prod", 1, 256, 4, 0.003}, {"redis", "db", 1, 512, 4, 0.03},
+	{"build-runner", "dev", 8, 8192, 60, 0.35}, {"paperless", "docs", 2, 2048, 50, 0.04},
+	{"unifi", "network", 2, 1024, 12, 0.06}, {"wireguard", "network prod", 1, 128, 2, 0.01},
+	{"syncthing", "backup", 2, 512, 500, 0.02}, {"minecraft", "games", 4, 6144, 24, 0.3},
+	{"test-debian", "dev", 1, 512, 8, 0.001}, {"mail-relay", "mail prod", 1, 512, 8, 0.01},
+	{"loki", "monitoring", 2, 1024, 30, 0.07}, {"wiki", "docs web", 1, 512, 6, 0.01},
+}
+
+var osTypes = []string{"debian", "debian", "debian", "ubuntu", "alpine", "fedora"}
+
+// generate fills a cluster from its specification. VMIDs count up from 100.
+func (c *Cluster) generate(seed uint64, spec ClusterSpec, now time.Time) {
+	for _, pool := range spec.Pools {
+		c.pools[pool] = map[int]bool{}
+	}
+	next := 100
+	for _, ns := range spec.Nodes {
+		n := c.Node(ns.Name)
+		for _, cs := range ns.CTs {
+			c.addContainer(n, seed, cs, now)
+		}
+	}
+	for _, ns := range spec.Nodes {
+		n := c.Node(ns.Name)
+		for i := range ns.Containers + ns.VMs {
+			for c.guests[next] != nil {
+				next++
+			}
+			g := c.addContainer(n, seed, usualContainer(mix(seed, uint64(next)), next), now)
+			if i >= ns.Containers {
+				g.kind, g.name = "qemu", fmt.Sprintf("vm-%d", g.vmid)
+			}
+		}
+	}
+}
+
+// usualContainer makes up a container of a home lab: most run, some are
+// stopped, a few are locked.
+func usualContainer(seed uint64, vmid int) ContainerSpec {
+	h := usualHosts[mix(seed, 1)%uint64(len(usualHosts))]
+	name := h.name
+	if vmid >= 100+len(usualHosts) || unit(seed, 2) < 0.3 {
+		name = fmt.Sprintf("%s-%d", h.name, vmid)
+	}
+	cs := ContainerSpec{
+		VMID: vmid, Name: name, Tags: strings.Fields(h.tags), Cores: h.cores,
+		MemMiB: h.memMiB, SwapMiB: h.memMiB / 2, DiskGiB: h.disk, CPU: h.load * (0.3 + unit(seed, 3)),
+		Running: unit(seed, 4) < 0.78,
+	}
+	if unit(seed, 5) < 0.1 {
+		cs.CPULimit = float64(h.cores) - 0.5
+	}
+	if unit(seed, 6) < 0.2 {
+		cs.Tags = nil
+	}
+	if unit(seed, 7) < 0.03 {
+		cs.Lock = []string{"backup", "snapshot", "migrate"}[mix(seed, 8)%3]
+	}
+	return cs
+}
+
+// addContainer puts a container on a node, with what the specification leaves
+// open chosen by the seed.
+func (c *Cluster) addContainer(n *Node, seed uint64, cs ContainerSpec, now time.Time) *guest {
+	s := mix(seed, uint64(cs.VMID), 77)
+	g := &guest{
+		vmid: cs.VMID, kind: "lxc", node: n, seed: s, name: cs.Name, template: cs.Template,
+		lock: cs.Lock, pool: cs.Pool, cores: cs.Cores, cpulimit: cs.CPULimit,
+		mem: int64(orInt(cs.MemMiB, 512)) << 20, swap: int64(cs.SwapMiB) << 20, disk: int64(orInt(cs.DiskGiB, 8)) << 30,
+		protection: cs.Protection, description: cs.Description,
+		ostype: osTypes[mix(s, 1)%uint64(len(osTypes))], onboot: cs.Running,
+		load: orFloat(cs.CPU, 0.002+0.1*unit(s, 2)), memFill: orFloat(cs.MemUsed, 0.2+0.5*unit(s, 3)),
+		diskFill: orFloat(cs.DiskUsed, 0.1+0.6*unit(s, 4)),
+		mac:      fmt.Sprintf("BC:24:11:%02X:%02X:%02X", byte(s), byte(s>>8), byte(s>>16)),
+		pid:      2000 + int(s%60000),
+	}
+	if g.cores == 0 {
+		g.cores = 1
+	}
+	switch cs.Name {
+	case "":
+		g.name = fmt.Sprintf("ct-%d", cs.VMID)
+	case "-":
+		g.name = ""
+	}
+	switch cs.Address {
+	case "":
+		g.address = fmt.Sprintf("10.77.%d.%d/16", cs.VMID/200%256, cs.VMID%200+10)
+	case "-":
+	default:
+		g.address = cs.Address
+	}
+	g.tags = tidyTags(cs.Tags)
+	if cs.Running && !cs.Template {
+		up := cs.Uptime
+		if up == 0 {
+			up = time.Duration(float64(20*24*time.Hour)*unit(s, 5)) + time.Minute
+		}
+		g.running, g.started = true, now.Add(-up)
+	}
+	if g.pool != "" {
+		if c.pools[g.pool] == nil {
+			c.pools[g.pool] = map[int]bool{}
+		}
+		c.pools[g.pool][g.vmid] = true
+	}
+	g.record(time.Time{})
+	c.guests[g.vmid] = g
+	return g
+}
+
+// tidyTags sorts, lowers and deduplicates as PVE stores them.
+func tidyTags(tags []string) []string {
+	list := make([]string, 0, len(tags))
+	for _, t := range tags {
+		list = append(list, strings.ToLower(t))
+	}
+	slices.Sort(list)
+	return slices.Compact(list)
+}
+
+func orInt(v, other int) int {
+	if v == 0 {
+		return other
+	}
+	return v
+}
+
+func orFloat(v, other float64) float64 {
+	if v == 0 {
+		return other
+	}
+	return v
+}
