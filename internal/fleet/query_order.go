@@ -32,6 +32,15 @@ func (o Order) String() string {
 	return key
 }
 
+// Pressed is the order after a column's head was pressed: the column's first
+// direction, or the other one when it is sorted by that column already.
+func (o Order) Pressed(key, first string) Order {
+	if o.Key == key {
+		return Order{Key: key, Down: !o.Down}
+	}
+	return ParseOrder(first)
+}
+
 // statusRank puts first what a person would look at first.
 var statusRank = map[Status]int{Unknown: 0, Running: 1, Suspended: 2, Stopped: 3}
 

@@ -1,0 +1,181 @@
+package dashboard
+
+import (
+	"strings"
+
+	"berth/internal/fleet"
+	"berth/internal/problem"
+	"berth/internal/web/kit"
+)
+
+// banner says something about the fleet that stays until it is no longer so.
+// It is data, drawn by the page's template on the server and in the browser.
+type banner struct {
+	Key     string `json:"key"`  // what it is about; the same for as long as it is about that
+	Tone    string `json:"tone"` // kit.Tone
+	Title   string `json:"title"`
+	Text    string `json:"text,omitempty"`
+	Proxmox string `json:"proxmox,omitempty"` // Proxmox's own words
+	Seen    int64  `json:"seen,omitempty"`    // unix seconds: as last seen then
+	Retry   string `json:"retry,omitempty"`   // where "Try now" posts to
+	Link    string `json:"link,omitempty"`
+	LinkTo  string `json:"linkTo,omitempty"` // what the link says
+}
+
+// maxNodeBanners is how many dead nodes get a banner each; more are named together.
+const maxNodeBanners = 3
+
+// bannersOf lists what has to be said, the worst first.
+func bannersOf(clusters []*clusterRows) []banner {
+	if len(clusters) == 0 {
+		return []banner{{Key: "no-nodes", Tone: string(kit.Warning), Title: "No Proxmox nodes configured",
+			Text: "Add a node and its containers appear here. Starting, stopping and creating containers need one; templates and packages are ready to use now.",
+			Link: kit.URL.NodeNew(), LinkTo: "Add a node"}}
+	}
+	var out []banner
+	failing := 0
+	for _, c := range clusters {
+		if c.picture.Trouble != nil {
+			failing++
+		}
+	}
+	if failing == len(clusters) && failing > 1 {
+		out = append(out, banner{Key: "all-unreachable", Tone: string(kit.Failure), Title: "None of your nodes can be seen at the moment",
+			Text: "Everything below is as last seen. If they all went at once, look at the network between Berth and them first.",
+			Link: kit.URL.Nodes(), LinkTo: "Nodes"})
+	}
+	for _, c := range clusters {
+		if c.picture.Trouble != nil {
+			out = append(out, c.troubleBanner())
+		}
+	}
+	out = append(out, nodeBanners(clusters)...)
+	for _, c := range clusters {
+		out = append(out, c.noticeBanners()...)
+	}
+	return out
+}
+
+// troubleBanner is about a cluster that cannot be seen as a whole.
+func (c *clusterRows) troubleBanner() banner {
+	t := c.picture.Trouble
+	b := banner{Key: "cluster/" + string(c.id), Tone: string(kit.Warning), Title: named(c.name, t.What), Proxmox: t.Proxmox,
+		Seen: c.seen, Retry: kit.URL.NodeRetry(string(c.id)), Link: kit.URL.Nodes(), LinkTo: "Nodes"}
+	halted := t.Kind == string(problem.Unauthorized) || t.Kind == string(problem.Untrusted)
+	if halted {
+		b.Tone, b.Link, b.LinkTo = string(kit.Failure), kit.URL.NodeEdit(string(c.id)), "Edit node"
+	}
+	b.Text = sentences(shownAsLastSeen(len(c.rows), c.seen), t.Remedy)
+	if !halted {
+		b.Text = sentences(b.Text, "Berth tries again by itself.")
+	}
+	return b
+}
+
+// nodeBanners are about single nodes of clusters that answer.
+func nodeBanners(clusters []*clusterRows) (out []banner) {
+	var names []string
+	stale := 0
+	for _, c := range clusters {
+		if c.picture.Trouble != nil {
+			continue
+		}
+		for i := range c.nodes {
+			n := &c.nodes[i]
+			if n.State != string(fleet.Unreachable) {
+				continue
+			}
+			count := c.on(n.Name)
+			stale += count
+			names = append(names, n.Title())
+			out = append(out, c.nodeBanner(n, count))
+		}
+	}
+	if len(out) <= maxNodeBanners {
+		return out
+	}
+	return []banner{{Key: "nodes", Tone: string(kit.Warning), Title: kit.Count(len(names), "node", "nodes") + " cannot be reached",
+		Text: sentences(listed(names, 8)+".", "Their "+kit.Count(stale, "container is", "containers are")+" shown as last seen.", "Berth tries again by itself."),
+		Link: kit.URL.Nodes(), LinkTo: "Nodes"}}
+}
+
+func (c *clusterRows) nodeBanner(n *nodeRow, count int) banner {
+	b := banner{Key: "node/" + n.ID.String(), Tone: string(kit.Warning), Title: n.Title() + " cannot be reached", Seen: n.Seen,
+		Retry: kit.URL.NodeRetry(string(c.id))}
+	remedy := ""
+	if node, ok := c.picture.Node(n.Name); ok && node.Trouble != nil {
+		b.Title, b.Proxmox, remedy = named(n.Title(), node.Trouble.What), node.Trouble.Proxmox, node.Trouble.Remedy
+	}
+	b.Text = sentences(shownAsLastSeen(count, n.Seen), remedy, "Berth tries again by itself.")
+	return b
+}
+
+// noticeBanners say what limits the view and is no failure.
+func (c *clusterRows) noticeBanners() (out []banner) {
+	for _, n := range c.picture.Notices {
+		b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, n.Text)}
+		if n.Code == "no-containers-visible" || n.Code == "no-quorum" {
+			b.Tone = string(kit.Warning)
+		}
+		if n.Privilege != "" {
+			b.Text = "Grant " + n.Privilege + "; the node's page has the exact command."
+			b.Link, b.LinkTo = kit.URL.Node(string(c.id)), "What this token may do"
+		}
+		out = append(out, b)
+	}
+	if c.seen == 0 && c.picture.Trouble == nil {
+		out = append(out, banner{Key: "first/" + string(c.id), Tone: string(kit.Busy), Title: "Looking at " + c.name + " for the first time"})
+	}
+	return out
+}
+
+// on counts the containers of one node.
+func (c *clusterRows) on(node string) (n int) {
+	for _, r := range c.rows {
+		if r.Node == node {
+			n++
+		}
+	}
+	return n
+}
+
+func shownAsLastSeen(n int, seen int64) string {
+	switch {
+	case seen == 0:
+		return "Nothing of it has been seen since Berth knows it."
+	case n == 0:
+		return "It had no containers when last seen."
+	}
+	return "Its " + kit.Count(n, "container is", "containers are") + " shown as last seen."
+}
+
+// named makes a sentence into a title that says whom it is about.
+func named(name, what string) string {
+	what = strings.TrimSuffix(strings.TrimSpace(what), ".")
+	if what == "" {
+		what = "cannot be seen"
+		return name + " " + what
+	}
+	if strings.Contains(strings.ToLower(what), strings.ToLower(name)) {
+		return what
+	}
+	return name + ": " + what
+}
+
+func sentences(parts ...string) string {
+	var kept []string
+	for _, p := range parts {
+		if p != "" {
+			kept = append(kept, p)
+		}
+	}
+	return strings.Join(kept, " ")
+}
+
+// listed names the first few and counts the rest.
+func listed(names []string, most int) string {
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:most], ", ") + " and " + kit.Count(len(names)-most, "more", "more")
+}

@@ -1,0 +1,169 @@
+package dashboard
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"berth/internal/fleet"
+)
+
+// state is everything that one owner's dashboard shows at one moment, made from
+// a picture. It is immutable; the next one shares what did not change.
+type state struct {
+	epoch    string
+	seq      uint64
+	at       time.Time
+	picture  *fleet.Picture
+	clusters []*clusterRows
+	banners  []banner
+	figures  figures
+
+	order   sync.Once
+	byName  []*row
+	encode  sync.Once
+	encoded []byte
+}
+
+// clusterRows are one cluster's nodes and containers. The pointer stays the
+// same for as long as the cluster's picture does.
+type clusterRows struct {
+	picture *fleet.ClusterPicture
+	id      fleet.ClusterID
+	name    string
+	seen    int64
+	nodes   []nodeRow
+	rows    []*row // by VMID
+}
+
+// figures are the numbers at the top of the page, of the whole fleet.
+type figures struct{ Total, Running, Stopped, Attention int }
+
+// id is the event id of the state: (epoch, sequence).
+func (s *state) id() string { return s.epoch + "-" + strconv.FormatUint(s.seq, 10) }
+
+// fresh is when the newest whole answer came; zero when none ever did.
+func (s *state) fresh() (seen int64) {
+	for _, c := range s.clusters {
+		seen = max(seen, c.seen)
+	}
+	return seen
+}
+
+func (s *state) nodes() (n int) {
+	for _, c := range s.clusters {
+		n += len(c.nodes)
+	}
+	return n
+}
+
+// sorted are all rows by name.
+func (s *state) sorted() []*row {
+	s.order.Do(func() {
+		s.byName = make([]*row, 0, s.figures.Total)
+		for _, c := range s.clusters {
+			s.byName = append(s.byName, c.rows...)
+		}
+		by := fleet.Order{}
+		slices.SortFunc(s.byName, func(a, b *row) int { return by.Compare(&a.Subject, &b.Subject) })
+	})
+	return s.byName
+}
+
+// recheckAfter is how long a state stands when its picture does not change: some reasons for attention come with time alone.
+const recheckAfter = time.Minute
+
+// current reports whether the state still shows the picture.
+func (s *state) current(p *fleet.Picture, now time.Time) bool {
+	return (s.picture == p || s.picture.Rev == p.Rev && len(s.clusters) == len(p.Clusters)) && now.Sub(s.at) < recheckAfter
+}
+
+// next makes the state that follows prev (nil: the first one) from a picture.
+func next(prev *state, p *fleet.Picture, now time.Time) *state {
+	s := &state{at: now, picture: p}
+	again := false
+	before := map[fleet.ClusterID]*clusterRows{}
+	if prev != nil {
+		s.epoch, s.seq = prev.epoch, prev.seq
+		again = now.Sub(prev.at) >= recheckAfter
+		if !again {
+			s.at = prev.at
+		}
+		for _, c := range prev.clusters {
+			before[c.id] = c
+		}
+	}
+	for _, c := range p.Clusters {
+		old := before[c.Cluster]
+		if old == nil || old.picture != c || again {
+			old = newClusterRows(c, old, now)
+		}
+		s.clusters = append(s.clusters, old)
+		for _, r := range old.rows {
+			s.figures.add(r)
+		}
+	}
+	s.banners = bannersOf(s.clusters)
+	return s
+}
+
+func (f *figures) add(r *row) {
+	f.Total++
+	switch r.Status {
+	case fleet.Running:
+		f.Running++
+	case fleet.Stopped:
+		f.Stopped++
+	}
+	if r.Attention {
+		f.Attention++
+	}
+}
+
+func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, now time.Time) *clusterRows {
+	n := &clusterRows{picture: c, id: c.Cluster, name: c.Name, seen: unix(c.SeenAt), nodes: make([]nodeRow, 0, len(c.Nodes)), rows: make([]*row, 0, len(c.Containers))}
+	for _, node := range c.Nodes {
+		var old *nodeRow
+		if prev != nil {
+			old = prev.node(node.ID.Name)
+		}
+		n.nodes = append(n.nodes, newNodeRow(node, c, old))
+	}
+	i := 0
+	for _, container := range c.Containers {
+		var old *row
+		if prev != nil {
+			for i < len(prev.rows) && prev.rows[i].ID.VMID < container.ID.VMID {
+				i++
+			}
+			if i < len(prev.rows) && prev.rows[i].ID.VMID == container.ID.VMID {
+				old = prev.rows[i]
+			}
+		}
+		r := newRow(container, n.node(container.Node), c.Name, old, now)
+		if old != nil && r.sameStructure(old) && r.sameNumbers(old) && r.Uptime-old.Uptime < 60 {
+			r = old
+		}
+		n.rows = append(n.rows, r)
+	}
+	return n
+}
+
+// node finds a node by its PVE name; nil when there is none.
+func (c *clusterRows) node(name string) *nodeRow {
+	i, ok := slices.BinarySearchFunc(c.nodes, name, func(n nodeRow, name string) int { return cmp.Compare(n.Name, name) })
+	if !ok {
+		return nil
+	}
+	return &c.nodes[i]
+}
+
+func (c *clusterRows) row(id fleet.VMID) *row {
+	i, ok := slices.BinarySearchFunc(c.rows, id, func(r *row, id fleet.VMID) int { return cmp.Compare(r.ID.VMID, id) })
+	if !ok {
+		return nil
+	}
+	return c.rows[i]
+}

@@ -1,0 +1,441 @@
+package dashboard
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"berth/internal/fleet"
+	"berth/internal/web/kit"
+)
+
+const (
+	// wholeUpTo is how many containers a page has in full; above, it has the first of its filter.
+	wholeUpTo = 1500
+	firstOf   = 240
+	// rowOfNodes is how many nodes are offered as a row of choices; above, a combobox.
+	rowOfNodes = 12
+)
+
+// view is what the page's template reads.
+type view struct {
+	Now      time.Time
+	State    *state
+	Filter   filter
+	Nodes    []nodeView
+	Sections []section
+	Matched  int
+	Shown    int
+}
+
+// nodeView is a node in the strip and in the filter.
+type nodeView struct {
+	*nodeRow
+	ID      string // cluster/node
+	Choice  string // how the filter calls it: with its cluster where the name is not alone
+	Count   int
+	Seen    int64
+	Chosen  bool
+	Cluster string
+}
+
+// section is a part of the list: one node's containers, or all.
+type section struct {
+	Node *nodeView // nil: not grouped
+	Key  string
+	Rows []*row
+}
+
+func newView(s *state, f filter, now time.Time) *view {
+	v := &view{Now: now, State: s, Filter: f}
+	v.takeNodes()
+	rows := f.rows(s)
+	v.Matched, v.Shown = len(rows), len(rows)
+	if s.figures.Total > wholeUpTo && len(rows) > firstOf {
+		v.Shown = firstOf
+		rows = rows[:firstOf]
+	}
+	v.takeSections(rows)
+	return v
+}
+
+func (v *view) takeNodes() {
+	names := map[string]int{}
+	for _, c := range v.State.clusters {
+		for i := range c.nodes {
+			names[c.nodes[i].Title()]++
+		}
+	}
+	v.Nodes = make([]nodeView, 0, v.State.nodes())
+	for _, c := range v.State.clusters {
+		counts := make(map[string]int, len(c.nodes))
+		for _, r := range c.rows {
+			counts[r.Node]++
+		}
+		for i := range c.nodes {
+			n := &c.nodes[i]
+			one := nodeView{nodeRow: n, ID: n.ID.String(), Choice: n.Title(), Count: counts[n.Name], Seen: n.Seen, Cluster: c.name}
+			if one.Seen == 0 {
+				one.Seen = c.seen
+			}
+			if names[one.Choice] > 1 {
+				one.Choice = c.name + "/" + one.Choice
+			}
+			for _, id := range v.Filter.Nodes {
+				one.Chosen = one.Chosen || id == n.ID
+			}
+			v.Nodes = append(v.Nodes, one)
+		}
+	}
+}
+
+func (v *view) takeSections(rows []*row) {
+	if !v.Filter.ByNode {
+		if len(rows) > 0 {
+			v.Sections = []section{{Rows: rows}}
+		}
+		return
+	}
+	nodes := make(map[fleet.NodeID]*nodeView, len(v.Nodes))
+	for i := range v.Nodes {
+		nodes[v.Nodes[i].nodeRow.ID] = &v.Nodes[i]
+	}
+	for i := 0; i < len(rows); {
+		j := i
+		for j < len(rows) && rows[j].NodeID() == rows[i].NodeID() {
+			j++
+		}
+		id := rows[i].NodeID()
+		n := nodes[id]
+		if n == nil { // a container on a node that nothing else is known of
+			n = &nodeView{nodeRow: &nodeRow{ID: id, Name: id.Name, State: string(fleet.NotSeen)}, ID: id.String(), Choice: id.Name}
+		}
+		v.Sections = append(v.Sections, section{Node: n, Key: id.String(), Rows: rows[i:j]})
+		i = j
+	}
+}
+
+// empty says which of the states without a list the page is in.
+func (v *view) empty() string {
+	switch {
+	case len(v.State.clusters) == 0:
+		return "no-nodes"
+	case v.State.figures.Total == 0:
+		return "no-containers"
+	case v.Matched == 0:
+		return "no-match"
+	}
+	return ""
+}
+
+// Subtitle is the line under the heading: "8 on 4 nodes".
+func (v *view) Subtitle() string {
+	n := v.State.nodes()
+	switch {
+	case len(v.State.clusters) == 0:
+		return "Nothing to show yet"
+	case v.State.figures.Total == 0:
+		return "None on " + kit.Count(n, "node", "nodes")
+	}
+	return strconv.Itoa(v.State.figures.Total) + " on " + kit.Count(n, "node", "nodes")
+}
+
+// Result says how many the filter leaves; empty when it leaves all that there are on the page.
+func (v *view) Result() string {
+	switch {
+	case v.empty() != "":
+		return ""
+	case v.Shown < v.Matched:
+		return "The first " + strconv.Itoa(v.Shown) + " of " + strconv.Itoa(v.Matched) + " are shown."
+	case v.Filter.narrows():
+		return strconv.Itoa(v.Matched) + " of " + kit.Count(v.State.figures.Total, "container", "containers")
+	}
+	return ""
+}
+
+// newContainerWhy says why nothing can be created; never empty as long as this Berth cannot create.
+func (v *view) newContainerWhy() string {
+	if len(v.State.clusters) == 0 {
+		return "Add a node first: a container needs one to run on."
+	}
+	return "This version of Berth shows containers; it cannot create them yet."
+}
+
+// several reports whether there is more than one node, and so something to choose.
+func (v *view) several() bool { return len(v.Nodes) > 1 }
+
+func (v *view) combobox() bool { return len(v.Nodes) > rowOfNodes }
+
+// statusChoices are the states offered as a row; others can be searched for.
+var statusChoices = []struct{ Value, Text string }{{"", "All"}, {"running", "Running"}, {"stopped", "Stopped"}, {"attention", "Attention"}}
+
+// sortChoices are the orders offered in the cards view, with how they read.
+var sortChoices = []struct{ Value, Text string }{
+	{"name", "Name"}, {"-cpu", "CPU, highest first"}, {"-mem", "Memory, fullest first"}, {"-disk", "Disk, fullest first"},
+	{"-uptime", "Uptime, longest first"}, {"uptime", "Uptime, shortest first"}, {"status", "Status"}, {"node", "Node"}, {"vmid", "VMID"}, {"tags", "Tags"},
+}
+
+// columns are the table's, with what each sorts by first.
+var columns = []struct{ Key, Text, First string }{
+	{"name", "Name", "name"}, {"vmid", "VMID", "vmid"}, {"node", "Node", "node"}, {"status", "Status", "status"}, {"cpu", "CPU", "-cpu"},
+	{"mem", "Memory", "-mem"}, {"disk", "Disk", "-disk"}, {"uptime", "Uptime", "-uptime"}, {"", "Address", ""}, {"tags", "Tags", "tags"},
+}
+
+// look is how a status is drawn: always a word and an icon, not only a colour.
+type look struct{ Tone, Icon, Word string }
+
+var looks = map[fleet.Status]look{
+	fleet.Running:   {"ok", "play", "Running"},
+	fleet.Stopped:   {"neutral", "square", "Stopped"},
+	fleet.Suspended: {"busy", "pause", "Suspended"},
+	fleet.Unknown:   {"warn", "circle-help", "Unknown"},
+}
+
+func (r *row) look() look {
+	l, ok := looks[r.Status]
+	if !ok {
+		l = looks[fleet.Unknown]
+	}
+	if r.Stale {
+		l.Tone, l.Icon = "warn", "clock"
+	}
+	return l
+}
+
+// ofMiB is "7.4 of 8 GiB" from sizes in MiB.
+func ofMiB(part, whole int) string { return kit.OfBytes(int64(part)*mib, int64(whole)*mib) }
+
+// sizes say what is allotted: "2 cores, 4 GiB memory, 32 GiB disk".
+func (r *row) sizes() string {
+	out := ""
+	add := func(s string) {
+		if out != "" {
+			out += ", "
+		}
+		out += s
+	}
+	if r.CPUs > 0 {
+		n := strconv.FormatFloat(r.CPUs, 'f', -1, 64)
+		if r.CPUs == 1 {
+			add("1 core")
+		} else {
+			add(n + " cores")
+		}
+	}
+	if r.MaxMem > 0 {
+		add(kit.Bytes(int64(r.MaxMem)*mib) + " memory")
+	}
+	if r.MaxDisk > 0 {
+		add(kit.Bytes(int64(r.MaxDisk)*mib) + " disk")
+	}
+	return out
+}
+
+// up is the uptime as shown; as last seen for a stale one.
+func (r *row) up(now time.Time) string {
+	if !r.Live || r.Boot == 0 {
+		return ""
+	}
+	end := now
+	if r.Stale {
+		end = time.Unix(r.Seen, 0)
+	}
+	return "up " + kit.Duration(end.Sub(time.Unix(r.Boot, 0)))
+}
+
+// address is the first one, with how many more there are.
+func (r *row) address() string {
+	switch len(r.Addresses) {
+	case 0:
+		return ""
+	case 1:
+		return r.Addresses[0]
+	}
+	return r.Addresses[0] + " +" + strconv.Itoa(len(r.Addresses)-1)
+}
+
+// concerns are the reasons for attention that the card does not show otherwise.
+func (r *row) concerns() []string {
+	return (r.Attn &^ 0b11).words() // unreachable and unknown are its status
+}
+
+func ago(seen int64, now time.Time) string {
+	if seen == 0 {
+		return "never"
+	}
+	return kit.Ago(time.Unix(seen, 0), now)
+}
+
+func (v *view) viewName() string {
+	if v.Filter.Table {
+		return "table"
+	}
+	return "cards"
+}
+
+type choice struct{ Value, Text string }
+
+// sorts are the orders offered, and the present one where it is none of them.
+func (v *view) sorts() (out []choice) {
+	now := v.Filter.Order.String()
+	found := false
+	for _, c := range sortChoices {
+		out = append(out, choice(c))
+		found = found || c.Value == now
+	}
+	if !found {
+		out = append(out, choice{now, orderWords(v.Filter.Order)})
+	}
+	return out
+}
+
+func orderWords(o fleet.Order) string {
+	for _, c := range columns {
+		if c.Key == o.Key {
+			if o.Down {
+				return c.Text + ", falling"
+			}
+			return c.Text + ", rising"
+		}
+	}
+	return o.String()
+}
+
+// statuses are the states offered, and the present one where it is none of them.
+func (v *view) statuses() (out []choice) {
+	found := false
+	for _, c := range statusChoices {
+		out = append(out, choice(c))
+		found = found || c.Value == v.Filter.Status
+	}
+	if !found {
+		out = append(out, choice{v.Filter.Status, sentence(v.Filter.Status)})
+	}
+	return out
+}
+
+// onlyChosen reports whether the node is the one that the filter names, alone.
+func (v *view) onlyChosen(n nodeView) bool { return n.Chosen && len(v.Filter.Nodes) == 1 }
+
+// chosenNodes are the filter's nodes when the row of choices cannot show them: several, or one that is not there.
+func (v *view) chosenNodes() (out []nodeView) {
+	for _, id := range v.Filter.Nodes {
+		known := false
+		for _, n := range v.Nodes {
+			if n.nodeRow.ID != id {
+				continue
+			}
+			known = true
+			if len(v.Filter.Nodes) > 1 {
+				out = append(out, n)
+			}
+		}
+		if !known {
+			out = append(out, nodeView{nodeRow: &nodeRow{ID: id, Name: id.Name}, ID: id.String(), Choice: id.Name})
+		}
+	}
+	return out
+}
+
+func (v *view) stripSummary() string {
+	down := 0
+	for _, n := range v.Nodes {
+		if !n.online() {
+			down++
+		}
+	}
+	if down == 0 {
+		return strconv.Itoa(len(v.Nodes)) + ", all online"
+	}
+	return strconv.Itoa(len(v.Nodes)) + ", " + strconv.Itoa(down) + " not reachable"
+}
+
+func (n *nodeView) title() string {
+	if n.Label != "" {
+		return n.Name + " of " + n.Cluster
+	}
+	return "of " + n.Cluster
+}
+
+// shortVersion is the release that people speak of: 9.2 of 9.2.11.
+func (n *nodeView) shortVersion() string {
+	parts := strings.SplitN(n.Version, ".", 3)
+	if len(parts) < 2 {
+		return n.Version
+	}
+	return parts[0] + "." + parts[1]
+}
+
+func (n *nodeView) stateSentence() string {
+	switch {
+	case n.Trouble != "":
+		return n.Trouble
+	case n.State == string(fleet.NotSeen):
+		return "Not seen yet."
+	}
+	return "Cannot be reached."
+}
+
+func nodeIcon(state string) string {
+	switch fleet.NodeState(state) {
+	case fleet.Online:
+		return "server"
+	case fleet.Unreachable:
+		return "triangle-alert"
+	}
+	return "circle-dashed"
+}
+
+func bannerIcon(tone string) string {
+	switch kit.Tone(tone) {
+	case kit.Warning:
+		return "triangle-alert"
+	case kit.Failure:
+		return "circle-alert"
+	case kit.Busy:
+		return "loader"
+	}
+	return "info"
+}
+
+// sentence gives a phrase its capital letter.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func reasonsText() string {
+	var all []string
+	for _, r := range reasons {
+		all = append(all, sentence(string(r)))
+	}
+	return strings.Join(all, "|")
+}
+
+// mould is the container that the script's clones begin as, with every part that a live one has.
+var mould = &row{Subject: fleet.Subject{Live: true, Status: fleet.Running, Name: "x"}}
+
+var mouldNode = &nodeView{nodeRow: &nodeRow{State: string(fleet.Online), Default: true}}
+
+// embedded is the whole state as data, where the page has all containers; the script reads it and asks for nothing.
+func embedded(v *view) templ.Component {
+	return templ.ComponentFunc(func(_ context.Context, w io.Writer) error {
+		if v.State.figures.Total > wholeUpTo {
+			return nil
+		}
+		if _, err := io.WriteString(w, `<script type="application/json" id="fleet">`); err != nil {
+			return err
+		}
+		if _, err := w.Write(v.State.everything()); err != nil {
+			return err
+		}
+		_, err := io.WriteString(w, `</script>`)
+		return err
+	})
+}

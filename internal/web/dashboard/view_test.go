@@ -1,0 +1,242 @@
+package dashboard
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"berth/internal/account"
+	"berth/internal/fleet"
+	"berth/internal/web/kit"
+)
+
+var update = flag.Bool("update", false, "write the golden pages anew")
+
+func viewOf(p *fleet.Picture, query string) *view {
+	values, _ := url.ParseQuery(query)
+	s := next(nil, p, noon)
+	s.epoch = "epoch"
+	return newView(s, readFilter(values), noon)
+}
+
+func drawn(t testing.TB, v *view) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := headerActions(v).Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := page(v).Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestPagesAreDrawnAsBefore(t *testing.T) {
+	for _, c := range []struct {
+		name, query string
+		picture     *fleet.Picture
+	}{
+		{"empty", "", pictureOf()},
+		{"one-node", "", one()},
+		{"full", "", full()},
+		{"full-table-by-node", "view=table&group=node&sort=-cpu", full()},
+		{"failing", "", failing()},
+		{"all-unreachable", "", dark()},
+		{"no-privileges", "", blind()},
+		{"no-match", "q=nothing-like-this&tag=prod", full()},
+		{"two-nodes-chosen", "node=c1/pve1&node=c2/pve1", full()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := strings.ReplaceAll(drawn(t, viewOf(c.picture, c.query)), "><", ">\n<")
+			file := filepath.Join("testdata", c.name+".golden.html")
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got != string(want) {
+				t.Errorf("the page differs from %s (go test -run %s -update writes it anew): %s", file, t.Name(), firstDifference(string(want), got))
+			}
+		})
+	}
+}
+
+func firstDifference(want, got string) string {
+	w, g := strings.Split(want, "\n"), strings.Split(got, "\n")
+	for i := range min(len(w), len(g)) {
+		if w[i] != g[i] {
+			return "\n- " + w[i] + "\n+ " + g[i]
+		}
+	}
+	return "one is longer"
+}
+
+func TestEveryContainerSaysWhoItIs(t *testing.T) {
+	for _, query := range []string{"", "view=table", "group=node", "view=table&group=node"} {
+		html := listOnly(t, viewOf(full(), query))
+		for _, c := range full().Clusters {
+			for _, ct := range c.Containers {
+				want := `data-container="` + ct.ID.String() + `" data-node="` + ct.NodeID().String() + `" data-status="` + string(ct.Status) + `"`
+				if strings.Count(html, want) != 1 {
+					t.Errorf("%q: %d elements with %s", query, strings.Count(html, want), want)
+				}
+			}
+		}
+		if strings.Contains(html, "<img") || strings.Contains(html, "<script>") {
+			t.Errorf("%q: a name became markup", query)
+		}
+	}
+}
+
+// listOnly is the list, without the moulds that clones are made from.
+func listOnly(t testing.TB, v *view) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := list(v).Render(context.Background(), &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestNodeFilterOnlyWithSeveralNodes(t *testing.T) {
+	if html := drawn(t, viewOf(one(), "")); strings.Contains(html, "All nodes") {
+		t.Error("one node, and yet a node filter")
+	}
+	html := drawn(t, viewOf(full(), ""))
+	if !strings.Contains(html, `type="radio" name="node" value="" checked`) || strings.Count(html, `type="radio" name="node"`) != 5 {
+		t.Error("four nodes: five choices, All nodes chosen")
+	}
+	if !strings.Contains(html, "> pve1 <") && !strings.Contains(html, ">pve1 <small") {
+		t.Error("no choice for pve1")
+	}
+	html = drawn(t, viewOf(many(60, 5), ""))
+	if strings.Contains(html, `type="radio" name="node"`) || !strings.Contains(html, `<select class="select" name="node"`) {
+		t.Error("fifteen nodes: a combobox instead of a row of choices")
+	}
+}
+
+func TestFilterOfTheAddress(t *testing.T) {
+	for _, c := range []struct {
+		query string
+		names string
+	}{
+		{"", `<img src=x onerror="alert(1)"> adguard debian-base docs-old gitea jellyfin postgres-main vaultwarden web-staging`},
+		{"node=c1/pve1", "gitea jellyfin"},
+		{"node=c1/pve1&node=c1/pve2", "gitea jellyfin postgres-main web-staging"},
+		{"node=c9/pve1", ""},
+		{"node=nonsense", `<img src=x onerror="alert(1)"> adguard debian-base docs-old gitea jellyfin postgres-main vaultwarden web-staging`},
+		{"node=&status=", `<img src=x onerror="alert(1)"> adguard debian-base docs-old gitea jellyfin postgres-main vaultwarden web-staging`},
+		{"status=stopped", "debian-base"},
+		{"status=attention", `<img src=x onerror="alert(1)"> postgres-main web-staging`},
+		{"tag=prod", "postgres-main"},
+		{"tag=prod&tag=dev", ""},
+		{"q=tag:dev", "gitea"},
+		{"q=node:pve1", `<img src=x onerror="alert(1)"> adguard docs-old gitea jellyfin`},
+		{"q=node:attic&status=running", "adguard"},
+		{"sort=-cpu&node=c1/pve1", "jellyfin gitea"},
+		{"q=%3Cimg", `<img src=x onerror="alert(1)">`},
+	} {
+		var names []string
+		for _, s := range viewOf(full(), c.query).Sections {
+			for _, r := range s.Rows {
+				names = append(names, r.Name)
+			}
+		}
+		if got := strings.Join(names, " "); got != c.names {
+			t.Errorf("?%s shows %s", c.query, got)
+		}
+	}
+}
+
+func TestFilterAddressesComeBack(t *testing.T) {
+	for _, query := range []string{
+		"", "node=c1%2Fpve1&node=c2%2Fpve1&status=running&tag=a+b&tag=c&q=mem%3E80%25+%26x&sort=-cpu&view=table&group=node",
+	} {
+		values, err := url.ParseQuery(query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := readFilter(values)
+		if got := strings.TrimPrefix(f.url(), "/"); strings.TrimPrefix(got, "?") != query {
+			t.Errorf("%q came back as %q", query, got)
+		}
+	}
+}
+
+func TestLargeFleetsSendTheFirstOfTheirFilter(t *testing.T) {
+	p := many(10_000, 100)
+	v := viewOf(p, "")
+	if v.Shown != firstOf || v.Matched != 9900+100 {
+		t.Errorf("shown %d of %d", v.Shown, v.Matched)
+	}
+	html := drawn(t, v)
+	if strings.Contains(html, `id="fleet"`) || strings.Count(html, "data-container=") != firstOf+2 { // and two moulds
+		t.Error("a page of a large fleet must have its first containers only, and no data")
+	}
+	if len(html) > 1_200_000 {
+		t.Errorf("the first paint of a large fleet weighs %d bytes", len(html))
+	}
+}
+
+func TestADeadNodeKeepsItsContainers(t *testing.T) {
+	v := viewOf(failing(), "")
+	if v.State.figures != (figures{Total: 9, Running: 6, Stopped: 1, Attention: 5}) {
+		t.Errorf("figures %+v", v.State.figures)
+	}
+	if len(v.State.banners) != 1 {
+		t.Fatalf("banners: %+v", v.State.banners)
+	}
+	b := v.State.banners[0]
+	if !strings.Contains(b.Title, "pve3") || b.Retry != kit.URL.NodeRetry("c1") || !strings.Contains(b.Text, "2 containers are shown as last seen") || b.Proxmox != "No route to host" {
+		t.Errorf("banner %+v", b)
+	}
+}
+
+func TestManyDeadNodesShareABanner(t *testing.T) {
+	p := many(60, 5)
+	for _, c := range p.Clusters {
+		c.Nodes[0].State = fleet.Unreachable
+	}
+	banners := viewOf(p, "").State.banners
+	if len(banners) != 1 || banners[0].Title != "5 nodes cannot be reached" || !strings.Contains(banners[0].Text, "pve0-1, pve1-1") {
+		t.Errorf("%+v", banners)
+	}
+}
+
+func TestPageIsForItsViewerOnly(t *testing.T) {
+	p := New(newEyes(full()), nil, func() time.Time { return noon })
+	defer p.Close()
+	for owner, want := range map[account.UserID]int{"ann": 9, "bob": 0} {
+		for _, path := range []string{"/", "/fleet.json"} {
+			r := httptest.NewRequest("GET", path, nil)
+			r = r.WithContext(kit.WithViewer(r.Context(), account.Viewer{User: account.User{ID: owner}}))
+			w := httptest.NewRecorder()
+			handle := p.index
+			if path != "/" {
+				handle = p.fleetData
+			}
+			if err := handle(w, r); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Count(w.Body.String(), "gitea") > 0; got != (want > 0) {
+				t.Errorf("%s of %s has gitea: %v", path, owner, got)
+			}
+			if w.Code != http.StatusOK || w.Header().Get("Cache-Control") != "private, no-store" {
+				t.Errorf("%s: status %d, %v", path, w.Code, w.Header())
+			}
+		}
+	}
+}
