@@ -25,3 +25,10 @@ func orphaned(err error) bool {
 	e, ok := errors.AsType[*sqlitedriver.Error](err)
 	return ok && e.Code() == sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY
 }
+
+// unsayable reports whether PostgreSQL was given text that it cannot hold (NUL,
+// invalid UTF-8). What is written is made plain before, so it was an id from outside.
+func unsayable(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == "22021"
+}

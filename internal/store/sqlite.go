@@ -107,7 +107,9 @@ func (e *sqlite) close() error {
 		}
 	}
 	if e.lock != nil {
-		errs = append(errs, e.lock.Close())
+		if err := e.lock.Close(); !errors.Is(err, os.ErrClosed) { // closing twice is no error, as with sql.DB
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

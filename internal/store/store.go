@@ -139,12 +139,12 @@ func (s *Store) tx(ctx context.Context, f func(q *query.Queries) error) error {
 }
 
 // failed wraps a database error with what was being done. No row becomes
-// problem.Missing; problems pass as they are.
+// problem.Missing, and so does an id that no row can have; problems pass as they are.
 func failed(doing string, err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, sql.ErrNoRows):
+	case errors.Is(err, sql.ErrNoRows), unsayable(err):
 		return problem.Missing()
 	case problem.Of(err) != nil:
 		return err
