@@ -5,27 +5,15 @@ import (
 	"time"
 
 	"berth/internal/account"
-	"berth/internal/secret"
 	"berth/internal/store/query"
 )
 
-// MaxTries is how often a second factor may be tried for one password.
-const MaxTries = 5
-
 // HalfLogin is a password that Proxmox took and for which it wants a second
-// factor. It is not a session. Hash is of a token that only the browser has.
-type HalfLogin struct {
-	Hash      []byte
-	Host      account.HostID
-	PVEUser   string
-	Challenge secret.Text // Proxmox's half ticket; kept sealed
-	ReturnTo  string
-	ExpiresAt time.Time
-	Tries     int // with the one that TakeTry counted
-}
+// factor. Challenge is kept sealed.
+type HalfLogin = account.HalfLogin
 
 // PutHalfLogin keeps a half sign-in until it expires.
-func (s *Store) PutHalfLogin(ctx context.Context, h HalfLogin) error {
+func (s *Store) PutHalfLogin(ctx context.Context, h account.HalfLogin) error {
 	auth, err := s.reads.HostAuthority(ctx, string(h.Host))
 	if err != nil {
 		return failed("find the sign-in host", err)
@@ -42,27 +30,27 @@ func (s *Store) PutHalfLogin(ctx context.Context, h HalfLogin) error {
 		Hash: h.Hash, HostID: string(h.Host), PveUser: plain(h.PVEUser), Challenge: sealed, ReturnTo: plain(h.ReturnTo), ExpiresAt: millis(h.ExpiresAt)}))
 }
 
-// TakeTry counts one try and gives the half sign-in. After MaxTries, and once
+// TakeTry counts one try and gives the half sign-in. After account.HalfLoginTries, and once
 // it expired, it is problem.Missing. However many ask at once, no more than
-// MaxTries succeed.
-func (s *Store) TakeTry(ctx context.Context, hash []byte, now time.Time) (HalfLogin, error) {
-	r, err := s.writes.TakeTry(ctx, query.TakeTryParams{Hash: hash, Now: millis(now), Most: MaxTries})
+// account.HalfLoginTries succeed.
+func (s *Store) TakeTry(ctx context.Context, hash []byte, now time.Time) (account.HalfLogin, error) {
+	r, err := s.writes.TakeTry(ctx, query.TakeTryParams{Hash: hash, Now: millis(now), Most: account.HalfLoginTries})
 	if err != nil {
-		return HalfLogin{}, failed("count the try", err)
+		return account.HalfLogin{}, failed("count the try", err)
 	}
 	auth, err := s.reads.HostAuthority(ctx, r.HostID)
 	if err != nil {
-		return HalfLogin{}, failed("find the sign-in host", err)
+		return account.HalfLogin{}, failed("find the sign-in host", err)
 	}
 	bound, err := binding(auth)
 	if err != nil {
-		return HalfLogin{}, failed("read the sign-in host", err)
+		return account.HalfLogin{}, failed("read the sign-in host", err)
 	}
 	challenge, err := s.vault.open(r.Challenge, challengeAD(hash, r.HostID, r.PveUser, bound))
 	if err != nil {
-		return HalfLogin{}, err
+		return account.HalfLogin{}, err
 	}
-	return HalfLogin{Hash: hash, Host: account.HostID(r.HostID), PVEUser: r.PveUser, Challenge: challenge,
+	return account.HalfLogin{Hash: hash, Host: account.HostID(r.HostID), PVEUser: r.PveUser, Challenge: challenge,
 		ReturnTo: r.ReturnTo, ExpiresAt: moment(r.ExpiresAt), Tries: int(r.Tries)}, nil
 }
 

@@ -10,12 +10,6 @@ import (
 	"berth/internal/store/query"
 )
 
-// SessionUser is a session with the user that it is of.
-type SessionUser struct {
-	Session account.Session
-	User    account.User
-}
-
 // Ticket opens the session's Proxmox ticket and tells the version that a swap
 // compares. A session without ticket is problem.Missing.
 func (s *Store) Ticket(ctx context.Context, sessionID string) (secret.Text, int64, error) {
@@ -67,11 +61,11 @@ func (s *Store) SwapTicket(ctx context.Context, sessionID string, fromVersion in
 
 // SessionsToRenew lists living sessions whose ticket was got at or before that
 // time and that nobody is renewing, the oldest ticket first.
-func (s *Store) SessionsToRenew(ctx context.Context, before time.Time) ([]SessionUser, error) {
+func (s *Store) SessionsToRenew(ctx context.Context, before time.Time) ([]account.Viewer, error) {
 	rows, err := s.reads.SessionsToRenew(ctx, query.SessionsToRenewParams{Before: millis(before), Now: millis(s.now()), IdleSince: s.idleSince()})
-	out := make([]SessionUser, len(rows))
+	out := make([]account.Viewer, len(rows))
 	for i, r := range rows {
-		out[i] = SessionUser{session(r.Session), user(r.User)}
+		out[i] = account.Viewer{User: user(r.User), Session: session(r.Session)}
 	}
 	return out, failed("list the tickets to renew", err)
 }
