@@ -6,7 +6,6 @@ import (
 	"berth/internal/account"
 	"berth/internal/problem"
 	"berth/internal/secret"
-	"berth/internal/store"
 )
 
 func tryHosts(b *bench) {
@@ -52,7 +51,7 @@ func tryHostChange(b *bench) {
 	host := Host(b, b.Store, "home")
 	u := User(b, b.Store, host.ID, "root@pam")
 	v := Session(b, b.Store, u.ID, Start)
-	half := store.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("x"), ExpiresAt: Start.Add(time.Minute)}
+	half := account.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("x"), ExpiresAt: Start.Add(time.Minute)}
 	b.must(b.PutHalfLogin(b.ctx, half))
 
 	host.Name = "attic"
@@ -190,7 +189,7 @@ func trySetUpAtOnce(b *bench) {
 
 func tryHalfLogins(b *bench) {
 	host := Host(b, b.Store, "home")
-	h := store.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("PVE:!tfa!"), ReturnTo: "/settings",
+	h := account.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("PVE:!tfa!"), ReturnTo: "/settings",
 		ExpiresAt: Start.Add(5 * time.Minute)}
 	b.must(b.PutHalfLogin(b.ctx, h))
 	_, err := b.TakeTry(b.ctx, Hash("guessed"), Start)
@@ -212,15 +211,15 @@ func tryHalfLogins(b *bench) {
 
 func tryTriesAtOnce(b *bench) {
 	host := Host(b, b.Store, "home")
-	b.must(b.PutHalfLogin(b.ctx, store.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("x"), ExpiresAt: Start.Add(time.Minute)}))
-	n := atOnce(b, 4*store.MaxTries, func(int) (bool, error) {
+	b.must(b.PutHalfLogin(b.ctx, account.HalfLogin{Hash: Hash("half"), Host: host.ID, PVEUser: "root@pam", Challenge: secret.New("x"), ExpiresAt: Start.Add(time.Minute)}))
+	n := atOnce(b, 4*account.HalfLoginTries, func(int) (bool, error) {
 		_, err := b.TakeTry(b.ctx, Hash("half"), Start)
 		if problem.Is(err, problem.NotFound) {
 			return false, nil
 		}
 		return err == nil, err
 	})
-	equal(b, "tries", n, store.MaxTries)
+	equal(b, "tries", n, account.HalfLoginTries)
 }
 
 func tryAttempts(b *bench) {
