@@ -25,9 +25,13 @@ func (t Token) authorize(h http.Header, _ bool) {
 	h.Set("Authorization", "PVEAPIToken="+t.ID+"="+t.Secret.Reveal())
 }
 
-// Ticket is a person's login. CSRF is needed for writes only.
+// Ticket is a person's login.
 type Ticket struct {
-	Ticket, CSRF secret.Text
+	User   string // user@realm
+	Ticket secret.Text
+	// CSRF is needed for writes. Proxmox tells it beside a ticket and never again:
+	// where it is empty, the client renews the ticket before its first write.
+	CSRF secret.Text
 }
 
 func (t Ticket) authorize(h http.Header, write bool) {

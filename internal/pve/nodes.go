@@ -2,7 +2,6 @@ package pve
 
 import (
 	"context"
-	"io"
 	"math"
 	"strings"
 	"time"
@@ -107,44 +106,4 @@ func (c *Client) AptVersions(ctx context.Context, node string) ([]Package, error
 		return p, p.Name != ""
 	})
 	return l.Rows, err
-}
-
-// Certificate is one of a node's certificate files.
-type Certificate struct {
-	File        string // "pve-root-ca.pem", "pve-ssl.pem", "pveproxy-ssl.pem"
-	PEM         string
-	Fingerprint string
-	Subject     string
-	Issuer      string
-	Names       []string
-	NotBefore   time.Time
-	NotAfter    time.Time
-}
-
-// CertificatesInfo lists the CA, the node's own leaf and a custom one, where there is one, to any login.
-func (c *Client) CertificatesInfo(ctx context.Context, node string) ([]Certificate, error) {
-	call, err := getNode("reading the certificates of "+node, node, "certificates", "info")
-	if err != nil {
-		return nil, err
-	}
-	var v value
-	err = c.do(ctx, call, func(body io.Reader) (err error) {
-		v, err = readTree(body, maxPEM)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	var all []Certificate
-	for _, x := range v.items {
-		cert := Certificate{File: x.get("filename").line(), PEM: x.get("pem").raw(), Fingerprint: strings.ToUpper(x.get("fingerprint").line()),
-			Subject: x.get("subject").line(), Issuer: x.get("issuer").line(), NotBefore: x.get("notbefore").unix(), NotAfter: x.get("notafter").unix()}
-		for _, n := range x.get("san").items {
-			cert.Names = append(cert.Names, n.line())
-		}
-		if cert.File != "" {
-			all = append(all, cert)
-		}
-	}
-	return all, nil
 }

@@ -301,42 +301,36 @@ func (r *reader) escape() error {
 
 // unicode reads \uXXXX, and the second half of a pair after it.
 func (r *reader) unicode() error {
-	c, err := r.hex4()
-	if err != nil {
-		return err
-	}
-	if utf16.IsSurrogate(c) {
-		head, err := r.in.Peek(2)
-		if err == nil && head[0] == '\\' && head[1] == 'u' {
-			_, _ = r.in.Discard(2) // just peeked
-			r.at += 2
-			low, err := r.hex4()
-			if err != nil {
-				return err
-			}
-			if pair := utf16.DecodeRune(c, low); pair != utf8.RuneError {
-				r.scratch = utf8.AppendRune(r.scratch, pair)
-				return nil
-			}
-			// Two halves that do not belong together: the second may begin a pair of its own, which nobody needs.
-			r.scratch = utf8.AppendRune(r.scratch, utf8.RuneError)
-			c = low
+	var digits [4]byte
+	for i := range digits {
+		b, err := r.byte()
+		if err != nil {
+			return err
 		}
+		digits[i] = b
+	}
+	c, ok := hex4(digits[:])
+	if !ok {
+		return r.fail("a bad \\u escape")
 	}
 	if utf16.IsSurrogate(c) {
-		c = utf8.RuneError
+		c = utf8.RuneError // unless the other half follows
+		if next, err := r.in.Peek(6); err == nil && next[0] == '\\' && next[1] == 'u' {
+			low, ok := hex4(next[2:])
+			high, _ := hex4(digits[:])
+			if pair := utf16.DecodeRune(high, low); ok && pair != utf8.RuneError {
+				_, _ = r.in.Discard(6) // just peeked
+				r.at += 6
+				c = pair
+			}
+		}
 	}
 	r.scratch = utf8.AppendRune(r.scratch, c)
 	return nil
 }
 
-func (r *reader) hex4() (rune, error) {
-	var c rune
-	for range 4 {
-		b, err := r.byte()
-		if err != nil {
-			return 0, err
-		}
+func hex4(digits []byte) (c rune, ok bool) {
+	for _, b := range digits {
 		switch {
 		case b >= '0' && b <= '9':
 			b -= '0'
@@ -345,11 +339,11 @@ func (r *reader) hex4() (rune, error) {
 		case b >= 'A' && b <= 'F':
 			b -= 'A' - 10
 		default:
-			return 0, r.fail("a bad \\u escape")
+			return 0, false
 		}
 		c = c<<4 | rune(b)
 	}
-	return c, nil
+	return c, true
 }
 
 // number takes what looks like one; value.float and value.int judge it.

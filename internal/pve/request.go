@@ -28,6 +28,11 @@ func (c *Client) do(ctx context.Context, call call, decode decodeFunc) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
+	if call.changes() {
+		if err := c.fetchCSRF(ctx); err != nil {
+			return err
+		}
+	}
 	c.mu.Lock()
 	start := c.current
 	c.mu.Unlock()
@@ -174,8 +179,8 @@ func (c *Client) request(ctx context.Context, a authority.Address, call call) (*
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if c.auth != nil && !call.anonymous && !call.login {
-		c.auth.authorize(req.Header, call.changes())
+	if auth := c.credentials(); auth != nil && !call.anonymous && !call.login {
+		auth.authorize(req.Header, call.changes())
 	}
 	return req, nil
 }
@@ -192,7 +197,7 @@ func (c *Client) answer(ctx context.Context, a authority.Address, call call, res
 		if err == nil {
 			f, _ = readFailure(body)
 		}
-		return statusProblem(a, call, resp, f, c.auth)
+		return statusProblem(a, call, resp, f, c.credentials())
 	}
 	if err == nil {
 		err = decode(body)

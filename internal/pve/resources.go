@@ -26,6 +26,9 @@ type Resource struct {
 	Pool     string
 	HAState  string
 
+	// Numbers: cpu or memory were told. They are not for a node without Sys.Audit
+	// on it, nor for a guest whose status is "unknown".
+	Numbers   bool
 	CPU       float64 // fraction of MaxCPU, never negative
 	MaxCPU    float64 // may be fractional
 	Mem       int64
@@ -61,6 +64,7 @@ func resourceRow(v value) (Resource, bool) {
 		DiskRead: v.get("diskread").size(), DiskWrite: v.get("diskwrite").size(),
 		Storage: v.get("storage").line(), Shared: v.get("shared").bool(), Content: v.get("content").line(),
 	}
+	r.Numbers = !v.get("maxmem").isNothing() || !v.get("cpu").isNothing()
 	if r.Type == "" && r.ID != "" {
 		r.Type, _, _ = strings.Cut(strings.TrimPrefix(r.ID, "/"), "/")
 	}
