@@ -24,7 +24,9 @@ type options struct {
 	Containers int     `default:"30" help:"Containers of each cluster, spread over its nodes."`
 	Seed       int64   `default:"1" help:"The same seed gives the same fleet."`
 	Print      string  `enum:"text,json" default:"text" help:"How to print addresses and credentials: ${enum}."`
-	Own        bool    `name:"own-addresses" help:"Give each node a loopback address of its own (127.77.x.y) on one port."`
+	ListenBase string  `help:"Give each node a loopback address of its own, counted up after this one (as 127.77.0.0), all on one port."`
+	Port       int     `help:"The port with --listen-base; 0 takes a free one."`
+	Control    string  `help:"Serve the control address here, as 127.0.0.1:0; empty for none."`
 	TaskTime   float64 `default:"1" help:"Factor on the time that tasks take."`
 	AuthDelay  string  `default:"3s" help:"Delay before each 401."`
 }
@@ -50,7 +52,13 @@ func run(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	defer sim.Close()
-	if err := report(out, o.Print, sim); err != nil {
+	control := ""
+	if o.Control != "" {
+		if control, err = sim.Control(o.Control); err != nil {
+			return err
+		}
+	}
+	if err := report(out, o.Print, control, sim); err != nil {
 		return err
 	}
 	<-ctx.Done()
@@ -66,9 +74,9 @@ func (o options) config() (pvesim.Config, error) {
 	if cfg.AuthDelay = delay; delay == 0 {
 		cfg.AuthDelay = -1
 	}
-	if o.Own {
-		if cfg.Listen, err = pvesim.OwnAddresses(); err != nil {
-			return cfg, fmt.Errorf("--own-addresses: %w", err)
+	if o.ListenBase != "" {
+		if cfg.Listen, err = pvesim.OwnAddresses(o.ListenBase, o.Port); err != nil {
+			return cfg, fmt.Errorf("--listen-base: %w", err)
 		}
 	}
 	return cfg, nil
@@ -108,7 +116,7 @@ type clusterReport struct {
 	CA       string       `json:"ca"`
 }
 
-func report(out io.Writer, format string, sim *pvesim.Sim) error {
+func report(out io.Writer, format, control string, sim *pvesim.Sim) error {
 	var list []clusterReport
 	for _, c := range sim.Clusters() {
 		secret := c.AddToken("root@pam", "look", pvesim.TokenSpec{PrivSep: true, ACL: []pvesim.ACLSpec{{Path: "/", Role: "PVEAuditor"}}})
@@ -120,7 +128,10 @@ func report(out io.Writer, format string, sim *pvesim.Sim) error {
 		list = append(list, r)
 	}
 	if format == "json" {
-		return json.NewEncoder(out).Encode(map[string]any{"clusters": list})
+		return json.NewEncoder(out).Encode(map[string]any{"clusters": list, "control": control})
+	}
+	if control != "" {
+		fmt.Fprintf(out, "control: http://%s\n", control)
 	}
 	for _, c := range list {
 		fmt.Fprintf(out, "%s (PVE %s): %s / %s, token %s\n", c.Name, c.Version, c.User, c.Password, c.Token)

@@ -1,7 +1,9 @@
 package pvesim
 
 import (
+	"fmt"
 	"net"
+	"strconv"
 	"time"
 )
 
@@ -132,25 +134,31 @@ func oddContainers() []ContainerSpec {
 	}
 }
 
-// OwnAddresses gives each node a loopback address of its own, 127.77.x.y, all
-// on one port, as the members of a cluster have it: a member list then leads to
-// members. Not every system has these addresses.
-func OwnAddresses() (func(cluster, node string) string, error) {
-	l, err := net.Listen("tcp", "127.77.0.1:0")
-	if err != nil {
-		return nil, err
+// OwnAddresses gives each node a loopback address of its own, counted up after
+// base (127.77.0.0 when empty), all on one port (a free one when 0), as the
+// members of a cluster have it: a member list then leads to members. It fails
+// where the system has no such addresses.
+func OwnAddresses(base string, port int) (func(cluster, node string) string, error) {
+	if base == "" {
+		base = "127.77.0.0"
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		return nil, err
+	next := net.ParseIP(base).To4()
+	if next == nil || next[0] != 127 {
+		return nil, fmt.Errorf("%q is no IPv4 loopback address", base)
 	}
-	next := net.IPv4(127, 77, 0, 0).To4()
-	return func(string, string) string {
+	count := func() string {
 		next[3]++
 		if next[3] == 0 || next[3] == 255 {
 			next[2], next[3] = next[2]+1, 1
 		}
-		return net.JoinHostPort(next.String(), port)
-	}, nil
+		return net.JoinHostPort(next.String(), strconv.Itoa(port))
+	}
+	probe := net.IPv4(127, next[1], next[2], next[3]+1)
+	l, err := net.Listen("tcp", net.JoinHostPort(probe.String(), strconv.Itoa(port)))
+	if err != nil {
+		return nil, fmt.Errorf("try an address of a node's own: %w", err)
+	}
+	port = l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	return func(string, string) string { return count() }, nil
 }

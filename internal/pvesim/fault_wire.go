@@ -181,7 +181,7 @@ func (w *wireFault) send(n *Node, conn net.Conn, head, body []byte) bool {
 		conn.SetDeadline(time.Time{})
 		select {
 		case <-w.fault.done:
-		case <-n.cluster.sim.ctx:
+		case <-n.cluster.sim.ending:
 		}
 	case "half":
 		conn.Write(append(head, body[:len(body)/2]...))
@@ -205,7 +205,7 @@ func (w *wireFault) flood(n *Node, conn net.Conn, first []byte, left int64) {
 		select {
 		case <-w.fault.done:
 			return
-		case <-n.cluster.sim.ctx:
+		case <-n.cluster.sim.ending:
 			return
 		default:
 		}

@@ -16,7 +16,7 @@ import (
 type Sim struct {
 	cfg      Config
 	clusters []*Cluster
-	ctx      chan struct{} // closed by Close
+	ending   chan struct{} // closed by Close
 	closed   sync.Once
 	wait     sync.WaitGroup
 
@@ -89,7 +89,7 @@ func Start(cfg Config) (*Sim, error) {
 	if cfg.Listen == nil {
 		cfg.Listen = func(string, string) string { return "127.0.0.1:0" }
 	}
-	s := &Sim{cfg: cfg, ctx: make(chan struct{})}
+	s := &Sim{cfg: cfg, ending: make(chan struct{})}
 	for i, spec := range cfg.Clusters {
 		c, err := s.newCluster(i, spec)
 		if err != nil {
@@ -171,7 +171,7 @@ func (n *Node) open(addr string) error {
 // Close ends every listener and connection and waits for them.
 func (s *Sim) Close() {
 	s.closed.Do(func() {
-		close(s.ctx)
+		close(s.ending)
 		for _, c := range s.clusters {
 			for _, n := range c.nodes {
 				n.shut()

@@ -310,7 +310,7 @@ func (s *Sim) pause(d time.Duration) bool {
 	select {
 	case <-t.C:
 		return true
-	case <-s.ctx:
+	case <-s.ending:
 		return false
 	}
 }
