@@ -39,7 +39,7 @@ type call struct {
 func (c call) ofNode() bool { return c.node != "" }
 
 const (
-	everyList     = 9500 * time.Millisecond // resources and status
+	everyList     = 9700 * time.Millisecond // resources and status
 	everyTasks    = 3500 * time.Millisecond
 	everyTasksHot = 2 * time.Second // while a task on a container runs
 	everyLive     = 3 * time.Second // resources, where tasks may not be read
@@ -82,6 +82,7 @@ type agenda struct {
 	retryAt  time.Time
 	hotUntil time.Time // a task on a container runs
 	confirms []confirm
+	cost     time.Duration // of the last list of resources
 	bucket   bucket
 	jitter   func() float64 // 0 to 1
 }
@@ -152,7 +153,8 @@ func (a *agenda) due(kind callKind, s *sight, now time.Time) (at time.Time, ok b
 	case kind == callTasks:
 		at = begun.Add(everyTasks)
 	case kind == callResources && !a.may(callTasks, s):
-		at = begun.Add(everyLive)
+		// Long lists cost Proxmox more, so they come less often.
+		at = begun.Add(min(max(everyLive, 10*a.cost), everyList))
 	default:
 		at = begun.Add(everyList)
 	}
@@ -279,9 +281,14 @@ func (a *agenda) want(list []confirm) {
 }
 
 // considerConfirms offers the confirmations: those that a finished task or a
-// returned node asks for when urgent, else the rest. Three of one node are one question.
+// returned node asks for when urgent, else the rest. Three of one node, or two
+// when the budget is short, are one question.
 func (a *agenda) considerConfirms(now time.Time, urgent bool, consider func(call, time.Time)) {
 	a.confirms = slices.DeleteFunc(a.confirms, func(c confirm) bool { return now.After(c.by) })
+	together := 3
+	if a.limit()-a.bucket.used(now) <= 6 {
+		together = 2
+	}
 	perNode := map[string]int{}
 	for _, c := range a.confirms {
 		if c.vmid != 0 && !c.notBefore.After(now) {
@@ -293,7 +300,7 @@ func (a *agenda) considerConfirms(now time.Time, urgent bool, consider func(call
 			continue
 		}
 		want := call{kind: callCurrent, node: c.node, vmid: c.vmid}
-		if c.vmid == 0 || perNode[c.node] >= 3 {
+		if c.vmid == 0 || perNode[c.node] >= together {
 			want = call{kind: callNodeGuests, node: c.node}
 		}
 		if a.denied[want] || a.bucket.usedFor(now, want.kind) >= share[want.kind] {
@@ -377,7 +384,11 @@ func (a *agenda) missed(kind callKind, now time.Time) {
 // counted from when the failed one began: a call that hung has waited already.
 func (a *agenda) failed(begun, now time.Time) {
 	a.fails++
-	if !a.looked {
+	switch {
+	case !a.looked && a.fails == 1:
+		a.retryAt = now.Add(2 * time.Second)
+		return
+	case !a.looked:
 		a.retryAt = maxTime(begun.Add(a.spread(everyVisit)), now)
 		a.visit = a.retryAt
 		return

@@ -14,7 +14,7 @@ const (
 )
 
 // Shares of the budget while somebody looks. Resources and status come every
-// 9.5 s and tasks every 3.5 s, which makes 30; the rest is for what changes ask.
+// 9.7 s and tasks every 3.5 s, which makes 30; the rest is for what changes ask.
 var share = map[callKind]int{
 	callResources:   24, // 7, or 20 where tasks may not be read
 	callStatus:      9,
@@ -23,7 +23,7 @@ var share = map[callKind]int{
 	callNodeGuests:  6,
 	callPermissions: 4,
 	callVersion:     6,
-	callAddresses:   4,
+	callAddresses:   3,
 }
 
 // lazyReserve is what addresses and versions leave free for confirmations.

@@ -323,7 +323,7 @@ func lab() (fleet.Cluster, *fakePVE) {
 		Authority: authority.Authority{Addresses: []authority.Address{{Host: "10.0.0.1", Port: 8006}}},
 		Members:   []fleet.Member{{Name: "pve1"}, {Name: "pve2", Label: "attic"}, {Name: "pve3"}}}
 	f := &fakePVE{
-		permissions: fleet.Permissions{"/": {"Sys.Audit": true, "VM.Audit": true}},
+		permissions: auditor(),
 		status: Status{Cluster: true, Quorate: true, Nodes: []Member{
 			{Name: "pve1", Online: true, Local: true}, {Name: "pve2", Online: true}, {Name: "pve3", Online: true}}},
 		current: map[fleet.VMID]Guest{}, addresses: map[fleet.VMID][]string{},
@@ -340,6 +340,15 @@ func lab() (fleet.Cluster, *fakePVE) {
 		}
 	}
 	return c, f
+}
+
+// auditor is what a token with PVEAuditor on / is told of itself.
+func auditor() fleet.Permissions {
+	p := fleet.Permissions{}
+	for _, path := range []string{"/", "/nodes", "/vms", "/pool", "/storage", "/access", "/access/groups", "/sdn"} {
+		p[path] = map[string]bool{"Sys.Audit": true, "VM.Audit": true}
+	}
+	return p
 }
 
 // guest changes a container in the list of resources.

@@ -116,7 +116,7 @@ type lease struct {
 // is until then. A replica that cannot renew stops asking before another may begin.
 func (l *loop) keepLease(ctx context.Context, now time.Time) time.Duration {
 	if l.w.options.Alone {
-		l.lease.held = true
+		l.hold(true)
 		return time.Minute
 	}
 	if now.Before(l.lease.next) {
@@ -131,11 +131,12 @@ func (l *loop) keepLease(ctx context.Context, now time.Time) time.Duration {
 	switch {
 	case err != nil:
 		l.log.Warn("watch: lease was not renewed", "err", err)
-		l.lease.held = held && now.Add(leaseRenew).Before(l.lease.until)
+		l.hold(held && now.Add(leaseRenew).Before(l.lease.until))
 	case won:
-		l.lease.held, l.lease.until = true, until
+		l.hold(true)
+		l.lease.until = until
 	default:
-		l.lease.held = false
+		l.hold(false)
 	}
 	switch {
 	case l.lease.held && !held:
@@ -158,8 +159,13 @@ func (l *loop) begin(ctx context.Context, now time.Time) {
 	l.agenda.begun, l.agenda.fails, l.agenda.visit = [callKinds]time.Time{}, 0, now
 }
 
+func (l *loop) hold(held bool) {
+	l.lease.held = held
+	l.asks.Store(held)
+}
+
 func (l *loop) releaseLease(ctx context.Context) {
-	l.lease.held = false
+	l.hold(false)
 	if l.w.options.Alone {
 		return
 	}

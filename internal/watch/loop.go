@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"berth/internal/fleet"
 	"berth/internal/problem"
 )
 
-// deadlines of one call. The first is short, so that a hanging node is named
-// soon; one that was met by silence is lengthened, for a node that is only slow.
+// Deadlines of one call. The usual one is short, so that a hanging cluster is
+// named soon and its return is seen soon; now and then a failing cluster gets the
+// longest, in case it is only slow. A slow answer lengthens the usual one.
 const (
-	firstDeadline = 8 * time.Second
+	usualDeadline = 8 * time.Second
 	lastDeadline  = 30 * time.Second
 )
 
@@ -25,6 +27,9 @@ type loop struct {
 	owner string
 	w     *Watcher
 	log   *slog.Logger
+
+	// asks mirrors lease.held for other goroutines.
+	asks atomic.Bool
 
 	mu   sync.Mutex
 	mail mailbox
@@ -44,8 +49,8 @@ type loop struct {
 	tasks     taskLog
 	latency   latencies
 	under     lanes
-	trying    []chan error // a person's try is under way
-	deadline  time.Duration
+	trying    []chan error             // a person's try is under way
+	took      [callKinds]time.Duration // by the last good answer of each kind
 	halted    bool
 	lease     lease
 	keep      keeping
@@ -81,13 +86,12 @@ type answer struct {
 func newLoop(w *Watcher, c fleet.Cluster, row []byte) *loop {
 	l := &loop{
 		id: c.ID, owner: c.Owner, w: w,
-		log:      w.log.With("cluster", string(c.ID)),
-		wake:     make(chan struct{}, 1),
-		answers:  make(chan answer, 4),
-		sight:    newSight(c),
-		agenda:   newAgenda(w.jitter),
-		deadline: firstDeadline,
-		halted:   c.Halt != nil,
+		log:     w.log.With("cluster", string(c.ID)),
+		wake:    make(chan struct{}, 1),
+		answers: make(chan answer, 4),
+		sight:   newSight(c),
+		agenda:  newAgenda(w.jitter),
+		halted:  c.Halt != nil,
 	}
 	if row != nil {
 		l.restore(row)
@@ -175,7 +179,7 @@ func (l *loop) ask(ctx context.Context, c call, try bool) bool {
 		l.under.list = true
 	}
 	callCtx, source, epoch := l.callsCtx, l.source, l.epoch
-	deadline := l.deadline
+	deadline := l.deadline(c, try)
 	l.calls.Add(1)
 	go func() {
 		defer l.calls.Done()
@@ -186,6 +190,14 @@ func (l *loop) ask(ctx context.Context, c call, try bool) bool {
 		l.answers <- a
 	}()
 	return true
+}
+
+// deadline is how long a call may take.
+func (l *loop) deadline(c call, try bool) time.Duration {
+	if l.agenda.fails%6 == 2 && !try {
+		return lastDeadline
+	}
+	return max(usualDeadline, min(4*l.took[c.kind], lastDeadline))
 }
 
 // fetch makes one call. A source that panics on odd input has given an answer that cannot be read.

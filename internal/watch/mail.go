@@ -38,7 +38,7 @@ func (l *loop) adopt(c fleet.Cluster) {
 		l.agenda.begun, l.agenda.later = [callKinds]time.Time{}, [callKinds]time.Time{}
 		l.agenda.fails, l.agenda.visit = 0, l.w.now()
 		l.sight.permissions = nil
-		l.deadline = firstDeadline
+		l.took = [callKinds]time.Duration{}
 	}
 	if l.halted && !halted {
 		l.sight.trouble = nil

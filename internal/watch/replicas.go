@@ -25,7 +25,6 @@ func (w *Watcher) listen(ctx context.Context) {
 			return
 		case <-time.After(listenAgain):
 		}
-		w.reread(ctx) // what was said meanwhile is lost
 	}
 }
 
@@ -44,23 +43,47 @@ func (w *Watcher) hear(ctx context.Context, topic, id string) {
 		if !was {
 			w.attend(id)
 		}
-	case topicPicture, topicTry:
-		w.mu.RLock()
-		r := w.loops[fleet.ClusterID(id)]
-		w.mu.RUnlock()
-		if r == nil {
-			return
+	case topicResync:
+		w.reread(ctx)
+		for _, l := range w.allLoops() {
+			w.readRow(ctx, l)
 		}
-		if topic == topicTry {
-			r.loop.post(func(m *mailbox) { m.tries = append(m.tries, make(chan error, 1)) })
-			return
+	case topicPicture:
+		if l := w.loopOf(fleet.ClusterID(id)); l != nil {
+			w.readRow(ctx, l)
 		}
-		w.readRow(ctx, r.loop)
+	case topicTry:
+		// Only the one that asks may try; the others, and who said it, leave it to them.
+		if l := w.loopOf(fleet.ClusterID(id)); l != nil && l.asks.Load() {
+			l.post(func(m *mailbox) { m.tries = append(m.tries, make(chan error, 1)) })
+		}
 	}
 }
 
-// readRow gives a loop the newest kept picture; the replica that asks ignores it.
+func (w *Watcher) loopOf(id fleet.ClusterID) *loop {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if r := w.loops[id]; r != nil {
+		return r.loop
+	}
+	return nil
+}
+
+func (w *Watcher) allLoops() []*loop {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	loops := make([]*loop, 0, len(w.loops))
+	for _, r := range w.loops {
+		loops = append(loops, r.loop)
+	}
+	return loops
+}
+
+// readRow gives a loop the newest kept picture, unless it asks itself.
 func (w *Watcher) readRow(ctx context.Context, l *loop) {
+	if l.asks.Load() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	data, err := w.options.Store.LoadPicture(ctx, l.id)

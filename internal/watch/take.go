@@ -42,7 +42,7 @@ func (l *loop) take(ctx context.Context, a answer) {
 
 // answered takes a good answer.
 func (l *loop) answered(ctx context.Context, a answer, now time.Time) {
-	l.deadline = max(firstDeadline, min(4*a.ended.Sub(a.begun), lastDeadline))
+	l.took[a.call.kind] = a.ended.Sub(a.begun)
 	if l.halted {
 		l.resume(ctx)
 	}
@@ -55,6 +55,7 @@ func (l *loop) answered(ctx context.Context, a answer, now time.Time) {
 	switch a.call.kind {
 	case callResources:
 		l.agenda.succeeded(now)
+		l.agenda.cost = l.took[callResources]
 		e = l.sight.takeResources(a.resources, now)
 	case callStatus:
 		e = l.sight.takeStatus(a.status, now)
@@ -162,15 +163,14 @@ func partialText(kind callKind, p *problem.Problem) string {
 }
 
 // clusterRefused takes a failure of the whole. The first is tried again at once
-// before it is named, so that a daemon that restarts makes no alarm.
+// before it is named, so that a daemon that restarts makes no alarm; a silence
+// of some seconds is no such blip, unless another address can be asked.
 func (l *loop) clusterRefused(ctx context.Context, a answer, p *problem.Problem, now time.Time) {
-	if p.Kind == problem.Timeout {
-		l.deadline = min(2*l.deadline, lastDeadline)
-	}
 	if !a.try {
 		l.agenda.failed(a.begun, now)
 	}
-	if l.agenda.fails < 2 && !a.try && l.sight.trouble == nil && !l.sight.seenAt.IsZero() {
+	short := a.ended.Sub(a.begun) < 3*time.Second || len(l.sight.cluster.Authority.Addresses) > 1
+	if blip := l.agenda.fails < 2 && !a.try && short; blip && l.sight.trouble == nil && !l.sight.seenAt.IsZero() {
 		return
 	}
 	l.apply(ctx, l.sight.fail(p, now))
@@ -241,6 +241,8 @@ func (l *loop) apply(ctx context.Context, e effects) {
 }
 
 func (l *loop) saveMembers(ctx context.Context, members []fleet.Member) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	if err := l.w.options.Store.SetMembers(ctx, l.id, members); err != nil {
 		l.log.Error("watch: members were not stored", "err", err)
 	}
@@ -251,6 +253,8 @@ func (l *loop) record(ctx context.Context, ev event) {
 	if ev.kind == audit.NodeUnreachable {
 		result = audit.Failed
 	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
 	_, err := l.w.options.Store.Audit(ctx, audit.Entry{At: l.w.now(), Owner: l.owner, Actor: "Berth", Kind: ev.kind, Result: result,
 		Subject: ev.subject, Cluster: string(l.id), Detail: ev.detail})
 	if err != nil {
@@ -278,6 +282,26 @@ func (l *loop) publish() {
 		l.keep.changed(p)
 	}
 	l.w.publish(p)
+	if l.lease.held {
+		l.promote()
+	}
+}
+
+// promote makes another node the owner's default when theirs is gone.
+func (l *loop) promote() {
+	node, ok := l.w.successor(l.owner)
+	if !ok {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), storeTime)
+	defer cancel()
+	if err := l.w.options.Store.SetDefault(ctx, l.owner, node); err != nil {
+		l.log.Warn("watch: another default node was not stored", "err", err)
+		return
+	}
+	l.w.mu.Lock()
+	defer l.w.mu.Unlock()
+	l.w.setDefault(l.owner, node)
 }
 
 // halt stops the loop until its owner acts, and says so in the store, so that a restart does not ask again.
@@ -291,9 +315,7 @@ func (l *loop) halt(ctx context.Context, p *problem.Problem, now time.Time) {
 	}
 	e := l.sight.settle(now)
 	e.drawn = true
-	if err := l.w.options.Store.SetHalt(ctx, l.id, h); err != nil {
-		l.log.Error("watch: halt was not stored", "err", err)
-	}
+	l.storeHalt(ctx, h)
 	l.log.Warn("watch: halted", "kind", h.Kind)
 	l.apply(ctx, e)
 }
@@ -302,7 +324,13 @@ func (l *loop) halt(ctx context.Context, p *problem.Problem, now time.Time) {
 func (l *loop) resume(ctx context.Context) {
 	l.halted = false
 	l.sight.cluster.Halt = nil
-	if err := l.w.options.Store.SetHalt(ctx, l.id, nil); err != nil {
-		l.log.Error("watch: end of halt was not stored", "err", err)
+	l.storeHalt(ctx, nil)
+}
+
+func (l *loop) storeHalt(ctx context.Context, h *fleet.Halt) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	if err := l.w.options.Store.SetHalt(ctx, l.id, h); err != nil {
+		l.log.Error("watch: halt was not stored", "halted", h != nil, "err", err)
 	}
 }

@@ -26,6 +26,8 @@ const (
 	topicCluster = "watch.cluster"
 	topicTry     = "watch.try"
 	topicLook    = "watch.look"
+	// topicResync is the store's own: announcements may have been lost, everything is to be read anew.
+	topicResync = "resync"
 )
 
 // Store is what the watcher keeps and reads.
@@ -43,7 +45,7 @@ type Store interface {
 	Claim(ctx context.Context, name, holder string, until, now time.Time) (won bool, err error)
 	Release(ctx context.Context, name, holder string) error
 	Announce(ctx context.Context, topic, id string) error
-	// Listen calls what until ctx ends and returns then.
+	// Listen calls what for each announcement of any replica, this one included, until ctx ends.
 	Listen(ctx context.Context, what func(topic, id string)) error
 }
 
@@ -448,6 +450,36 @@ func (w *Watcher) setDefault(ownerID string, node fleet.NodeID) {
 			w.remark(r.loop.id, o)
 		}
 	}
+}
+
+// successor is the node that should be the owner's default because theirs is
+// gone: the first online one of the same cluster, or of the oldest when the
+// cluster is gone too.
+func (w *Watcher) successor(ownerID string) (fleet.NodeID, bool) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	o := w.owners[ownerID]
+	if o == nil || o.picture == nil {
+		return fleet.NodeID{}, false
+	}
+	candidates := o.picture.Clusters
+	for _, p := range o.picture.Clusters {
+		if p.Cluster != o.theDefault.Cluster {
+			continue
+		}
+		if _, there := p.Node(o.theDefault.Name); there {
+			return fleet.NodeID{}, false
+		}
+		candidates = []*fleet.ClusterPicture{p}
+	}
+	for _, p := range candidates {
+		for _, n := range p.Nodes {
+			if n.State == fleet.Online {
+				return n.ID, true
+			}
+		}
+	}
+	return fleet.NodeID{}, false
 }
 
 // remark publishes a cluster's picture again with another default node. The caller holds w.mu.
