@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/a-h/templ"
 
@@ -58,6 +59,7 @@ type layout struct {
 	Toasts    []Toast
 	Nonce     string
 	Here      string // local path of this page, to come back to
+	Made      string // when, so that ages on the page go by the server's clock
 }
 
 // initials are at most two letters that stand for a PVE user.
@@ -73,7 +75,7 @@ func layoutOf(w http.ResponseWriter, r *http.Request, f Frame) layout {
 		here = URL.Dashboard()
 	}
 	return layout{Frame: f, Viewer: ViewerOf(r.Context()), Theme: ThemeOf(r), Collapsed: sidebarCollapsed(r),
-		Toasts: takeToasts(w, r), Nonce: Nonce(r.Context()), Here: here}
+		Toasts: takeToasts(w, r), Nonce: Nonce(r.Context()), Here: here, Made: time.Now().UTC().Format(time.RFC3339Nano)}
 }
 
 // Render draws a whole page in the frame. It buffers, so that an error leaves nothing half sent.

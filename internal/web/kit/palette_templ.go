@@ -197,7 +197,7 @@ func shortcutsDialog() templ.Component {
 					return templ_7745c5c3_Err
 				}
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</dl>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 14, "</dl><label class=\"check single-keys needs-script\"><input type=\"checkbox\" data-single-keys checked> <span>Single-key shortcuts<small>Switch them off where speech or another program types for you. Ctrl K stays.</small></span></label>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
