@@ -53,6 +53,12 @@ func (urls) Session(id string) string { return under("/settings/sessions", id) }
 // SignInHost is the page of one sign-in host.
 func (urls) SignInHost(id string) string { return under("/settings/sign-in-hosts", id) }
 
+// SignInHostPart is where a part of it is changed: "addresses", "addresses/delete", "delete".
+func (u urls) SignInHostPart(id, part string) string { return u.SignInHost(id) + "/" + part }
+
+// Person is where an administrator acts on a person: "grant", "revoke", "disable", "enable".
+func (urls) Person(id, act string) string { return under("/settings/people", id, act) }
+
 // Container is the address of one container; vmid is its number as text.
 func (urls) Container(cluster, vmid string) string { return under("/containers", cluster, vmid) }
 func (urls) ContainerNew() string                  { return "/containers/new" }
