@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"os"
 	"strings"
 	"time"
+
+	"github.com/a-h/templ"
 
 	"berth/internal/account"
 	"berth/internal/problem"
@@ -69,6 +72,19 @@ func routes() []kit.Route {
 		}),
 		page("/bare", func(w http.ResponseWriter, r *http.Request) error {
 			return kit.RenderBare(w, r, 200, "Sign in", signIn())
+		}),
+		page("/golden/{page}/{name}", func(w http.ResponseWriter, r *http.Request) error {
+			// The golden pages of a package, in the frame: how its fixtures look.
+			dir, err := os.OpenRoot("internal/web")
+			if err != nil {
+				return err
+			}
+			defer dir.Close()
+			raw, err := dir.ReadFile(r.PathValue("page") + "/testdata/" + r.PathValue("name") + ".golden.html")
+			if err != nil {
+				return problem.Missing()
+			}
+			return kit.Render(w, r, 200, kit.Frame{Title: "Containers", Subtitle: r.PathValue("name"), Section: kit.SectionDashboard}, templ.Raw(string(raw)))
 		}),
 		page("/404", func(http.ResponseWriter, *http.Request) error { return problem.Missing() }),
 		page("/bare/404", func(http.ResponseWriter, *http.Request) error { return problem.Missing() }),
