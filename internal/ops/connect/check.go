@@ -1,0 +1,214 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"berth/internal/audit"
+	"berth/internal/authority"
+	"berth/internal/fleet"
+	"berth/internal/problem"
+	"berth/internal/secret"
+)
+
+// MinRelease is the oldest Proxmox VE that Berth works with.
+const MinRelease = 8
+
+// Candidate is what a person has entered and confirmed of a cluster to be added.
+type Candidate struct {
+	Address authority.Address
+	// Fingerprint of the leaf that the person saw and confirmed. Nothing secret goes to any other.
+	Fingerprint string
+	TokenID     string
+	Secret      secret.Text
+}
+
+// Finding is what Check learned. Nothing of it is stored.
+type Finding struct {
+	Address    authority.Address // with the node behind it and its leaf
+	Release    string
+	Standalone bool
+	Name       string // what the cluster calls itself, or the host's name
+	Quorate    bool
+	Members    []MemberFound // sorted by name
+	Trust      authority.Trust
+	Rights     fleet.Permissions
+	Verdicts   []fleet.Verdict
+	// Known is the person's own entry for this very cluster: saving makes the address another one of it.
+	Known *fleet.Cluster
+}
+
+// Node is the PVE name of the member behind the address.
+func (f Finding) Node() string { return f.Address.Node }
+
+// MemberFound is a member that the cluster itself told of.
+type MemberFound struct {
+	Name   string
+	Told   string // the address that the cluster told; may be empty
+	Online bool
+	Local  bool // it is the one behind the address that was typed
+	// Address is another way in, when one was told that Berth may dial and where the same trust holds.
+	Address authority.Address
+	Usable  bool
+	Why     string // why it is not usable, one sentence
+}
+
+// Check is the second step of adding: it uses the token over a connection that
+// shows the confirmed leaf, and learns version, members, trust and privileges.
+// Fields of its problems: address, token, secret.
+func (s *Service) Check(ctx context.Context, by By, c Candidate) (Finding, error) {
+	if err := c.valid(); err != nil {
+		return Finding{}, err
+	}
+	if err := s.notYetMine(ctx, by, c.Address); err != nil {
+		return Finding{}, err
+	}
+	if err := s.probing(ctx, by); err != nil {
+		return Finding{}, err
+	}
+	var f Finding
+	err := s.during(ctx, by, audit.ClusterTest, c.Address.HostPort(), "", func() error {
+		found, err := s.inspect(ctx, c.Address, c.Fingerprint, Login{TokenID: c.TokenID, Secret: c.Secret})
+		if err != nil {
+			return err
+		}
+		f = found
+		return s.recognise(ctx, by, &f)
+	})
+	return f, err
+}
+
+func (c Candidate) valid() error {
+	if !validFingerprint(c.Fingerprint) {
+		return problem.Field("address", "The certificate of this address has not been confirmed yet.")
+	}
+	if _, _, ok := fleet.ParseTokenID(c.TokenID); !ok {
+		return problem.Field("token", "Enter the whole token ID, such as root@pam!berth.")
+	}
+	return validSecret(c.Secret)
+}
+
+func validFingerprint(fp string) bool {
+	if len(fp) != 95 {
+		return false
+	}
+	for i, r := range fp {
+		hex := r >= '0' && r <= '9' || r >= 'A' && r <= 'F'
+		if i%3 == 2 && r != ':' || i%3 != 2 && !hex {
+			return false
+		}
+	}
+	return true
+}
+
+// validSecret refuses what cannot stand in a header; Proxmox's own are UUIDs.
+func validSecret(s secret.Text) error {
+	text := s.Reveal()
+	switch {
+	case text == "":
+		return problem.Field("secret", "Enter the token's secret.")
+	case len(text) > 256:
+		return problem.Field("secret", "This secret is too long: Proxmox shows one of 36 characters.")
+	case strings.IndexFunc(text, func(r rune) bool { return r <= ' ' || r > unicode.MaxASCII || r == 0x7f }) >= 0:
+		return problem.Field("secret", "A secret has no blanks or special characters: paste only the value that Proxmox showed.")
+	}
+	return nil
+}
+
+// inspect asks one address, over a connection that shows that leaf, all that has to be known before it is stored.
+func (s *Service) inspect(ctx context.Context, address authority.Address, fingerprint string, as Login) (Finding, error) {
+	address.Leaf = fingerprint
+	pinned := authority.Authority{Addresses: []authority.Address{address}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: fingerprint}}
+	conn, err := s.pve.Open(pinned, as)
+	if err != nil {
+		return Finding{}, aboutField("address", err)
+	}
+	defer conn.Close()
+	f := Finding{Address: address, Quorate: true}
+	if f.Release, err = supported(ctx, conn, address); err != nil {
+		return Finding{}, err
+	}
+	if f.Rights, err = conn.Permissions(ctx); err != nil {
+		return Finding{}, refused(err)
+	}
+	f.Verdicts = fleet.Examine(f.Rights)
+	if err := s.members(ctx, conn, &f); err != nil {
+		return Finding{}, refused(err)
+	}
+	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
+		return Finding{}, refused(err)
+	}
+	s.otherWays(ctx, &f)
+	return f, nil
+}
+
+// supported asks for the version: the first call with the secret, and the last one if it is refused.
+func supported(ctx context.Context, conn Connection, address authority.Address) (string, error) {
+	release, err := conn.Version(ctx)
+	if err != nil {
+		return "", refused(err)
+	}
+	major, _, _ := strings.Cut(release, ".")
+	if n, err := strconv.Atoi(major); err != nil || n < MinRelease {
+		what := fmt.Sprintf("%s runs Proxmox VE %s.", address, clean(release, 40))
+		p := problem.New(problem.Unsupported, what, fmt.Sprintf("Berth works with version %d and later: upgrade the node first.", MinRelease))
+		p.Fields = map[string]string{"address": what}
+		return "", p
+	}
+	return release, nil
+}
+
+// refused puts a problem beside the field that it is about: a 401 is the token's, all else the address's.
+func refused(err error) error {
+	p := problem.Of(err)
+	if p == nil || p.Kind != problem.Unauthorized {
+		return aboutField("address", err)
+	}
+	told := *p
+	told.What = "Proxmox refused this token."
+	told.Remedy = "Check the token ID and its secret, and that neither token nor user is disabled or expired."
+	told.Fields = map[string]string{"secret": told.What}
+	return &told
+}
+
+// recognise finds the person's own entry for the same cluster.
+func (s *Service) recognise(ctx context.Context, by By, f *Finding) error {
+	clusters, err := s.store.Clusters(ctx, by.owner())
+	if err != nil {
+		return fmt.Errorf("reading clusters: %w", err)
+	}
+	for _, c := range clusters {
+		if f.isOf(c) {
+			known := c
+			f.Known = &known
+			return nil
+		}
+	}
+	return nil
+}
+
+// isOf reports whether a cluster that is stored already is the one that was
+// found: by its CA, or by a leaf that it serves over the pinned connection.
+func (f Finding) isOf(c fleet.Cluster) bool {
+	pin := c.Authority.Trust
+	if pin.Fingerprint != "" && (pin.Fingerprint == f.Trust.Fingerprint || pin.Fingerprint == f.Address.Leaf) {
+		return true
+	}
+	for _, a := range c.Authority.Addresses {
+		if a.Leaf == "" || pin.Mode != authority.LeafPin {
+			continue
+		}
+		if a.Leaf == f.Address.Leaf {
+			return true
+		}
+		for _, m := range f.Members {
+			if m.Address.Leaf == a.Leaf {
+				return true
+			}
+		}
+	}
+	return false
+}

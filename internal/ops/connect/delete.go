@@ -1,0 +1,100 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+
+	"berth/internal/audit"
+	"berth/internal/fleet"
+)
+
+// Deleted is what remains to be said after a cluster was deleted.
+type Deleted struct {
+	Name string
+	// Command removes the token, which Proxmox still has.
+	Command string
+}
+
+// Delete removes a cluster with its secret and its picture. It asks Proxmox
+// nothing and is never held up by it; another node becomes the default one.
+func (s *Service) Delete(ctx context.Context, by By, id fleet.ClusterID) (Deleted, error) {
+	c, err := s.store.Cluster(ctx, by.owner(), id)
+	if err != nil {
+		return Deleted{}, err
+	}
+	err = s.during(ctx, by, audit.ClusterDrop, c.Name, c.ID, func() error {
+		if err := s.store.DeleteCluster(ctx, by.owner(), id); err != nil {
+			return err
+		}
+		s.rights.drop(id)
+		s.watcher.Reload(id)
+		return s.promote(ctx, by, id)
+	})
+	return Deleted{Name: c.Name, Command: fleet.RemoveTokenCommand(c.TokenID)}, err
+}
+
+// promote makes the first online node of the oldest cluster that is left the
+// default one, when the default went with the deleted cluster.
+func (s *Service) promote(ctx context.Context, by By, gone fleet.ClusterID) error {
+	now, there, err := s.store.Default(ctx, by.owner())
+	if err != nil {
+		return fmt.Errorf("reading the default node: %w", err)
+	}
+	if there && now.Cluster != gone {
+		return nil
+	}
+	clusters, err := s.store.Clusters(ctx, by.owner())
+	if err != nil {
+		return fmt.Errorf("reading clusters: %w", err)
+	}
+	next, ok := firstNode(clusters, s.watcher.Picture(by.owner()))
+	if !ok {
+		return nil
+	}
+	return s.store.SetDefault(ctx, by.owner(), next)
+}
+
+// firstNode is the first online node in the order of the clusters' age, or the first one at all when none is known to be online.
+func firstNode(clusters []fleet.Cluster, p *fleet.Picture) (fleet.NodeID, bool) {
+	var first fleet.NodeID
+	oldest := -1
+	for i, c := range clusters {
+		node, online := leading(c, p)
+		if node.Name == "" {
+			continue
+		}
+		better := oldest < 0 || c.CreatedAt.Before(clusters[oldest].CreatedAt)
+		if online && (better || !isOnline(first, p)) || !isOnline(first, p) && better {
+			first, oldest = node, i
+		}
+	}
+	return first, oldest >= 0
+}
+
+func leading(c fleet.Cluster, p *fleet.Picture) (node fleet.NodeID, online bool) {
+	for _, m := range c.Members {
+		id := fleet.NodeID{Cluster: c.ID, Name: m.Name}
+		if isOnline(id, p) {
+			return id, true
+		}
+		if node.Name == "" {
+			node = id
+		}
+	}
+	return node, false
+}
+
+func isOnline(id fleet.NodeID, p *fleet.Picture) bool {
+	if p == nil {
+		return false
+	}
+	for _, c := range p.Clusters {
+		if c.Cluster != id.Cluster || c.Trouble != nil {
+			continue
+		}
+		if n, ok := c.Node(id.Name); ok {
+			return n.State == fleet.Online
+		}
+	}
+	return false
+}

@@ -1,0 +1,155 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"berth/internal/audit"
+	"berth/internal/authority"
+	"berth/internal/fleet"
+	"berth/internal/problem"
+)
+
+// Report is what a test of a stored cluster found.
+type Report struct {
+	Cluster  fleet.ClusterID
+	At       time.Time
+	Ways     []WayReport // one for each address, in their order
+	Release  string
+	Verdicts []fleet.Verdict
+	Trouble  *problem.Problem // why the token could not be tested, or what Proxmox said of it
+}
+
+// WayReport is how one address did.
+type WayReport struct {
+	Address authority.Address
+	Took    time.Duration
+	Trouble *problem.Problem
+}
+
+// Failed reports whether anything is wrong.
+func (r Report) Failed() bool {
+	return r.Trouble != nil || slices.ContainsFunc(r.Ways, func(w WayReport) bool { return w.Trouble != nil })
+}
+
+// Test asks each address of a cluster for what needs no login, and then, over
+// one where the trust holds, version and privileges with the stored token. It
+// changes nothing; what is wrong is in the report, and the error is Berth's own.
+func (s *Service) Test(ctx context.Context, by By, id fleet.ClusterID) (Report, error) {
+	c, err := s.store.Cluster(ctx, by.owner(), id)
+	if err != nil {
+		return Report{}, err
+	}
+	if err := s.probing(ctx, by); err != nil {
+		return Report{}, err
+	}
+	r := Report{Cluster: id, At: s.now()}
+	var own error
+	err = s.during(ctx, by, audit.ClusterTest, c.Name, id, func() error {
+		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+		defer cancel()
+		r.Ways = s.ways(ctx, c.Authority)
+		err := s.testToken(ctx, by, c, &r)
+		if r.Trouble = problem.Of(err); r.Trouble == nil {
+			own = err
+		}
+		return err
+	})
+	if own != nil || problem.Of(err) == nil && err != nil {
+		return r, err
+	}
+	return r, nil
+}
+
+func (s *Service) ways(ctx context.Context, a authority.Authority) []WayReport {
+	ways := make([]WayReport, len(a.Addresses))
+	var wait sync.WaitGroup
+	for i, address := range a.Addresses {
+		wait.Go(func() {
+			began := s.now()
+			err := s.greet(ctx, authority.Authority{Addresses: []authority.Address{address}, Trust: a.Trust})
+			ways[i] = WayReport{Address: address, Took: s.now().Sub(began), Trouble: asProblem(err)}
+		})
+	}
+	wait.Wait()
+	return ways
+}
+
+func asProblem(err error) *problem.Problem {
+	if err == nil {
+		return nil
+	}
+	if p := problem.Of(err); p != nil {
+		return p
+	}
+	p := problem.New(problem.Failed, "Something went wrong in Berth.", "Try again; if it stays, look into Berth's log.")
+	p.Err = err
+	return p
+}
+
+// testToken uses only the addresses that answered as they should.
+func (s *Service) testToken(ctx context.Context, by By, c fleet.Cluster, r *Report) error {
+	good := authority.Authority{Trust: c.Authority.Trust}
+	for _, w := range r.Ways {
+		if w.Trouble == nil {
+			good.Addresses = append(good.Addresses, w.Address)
+		}
+	}
+	if len(good.Addresses) == 0 {
+		return r.Ways[0].Trouble
+	}
+	token, err := s.store.ClusterSecret(ctx, by.owner(), c.ID)
+	if err != nil {
+		return fmt.Errorf("opening the token's secret: %w", err)
+	}
+	conn, err := s.pve.Open(good, Login{TokenID: c.TokenID, Secret: token})
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if r.Release, err = conn.Version(ctx); err != nil {
+		return refused(err)
+	}
+	permissions, err := conn.Permissions(ctx)
+	if err != nil {
+		return refused(err)
+	}
+	r.Verdicts = fleet.Examine(permissions)
+	s.rights.keep(c.ID, permissions, s.now())
+	return nil
+}
+
+// Summary is the report in one sentence.
+func (r Report) Summary(name string) string {
+	if r.Trouble != nil {
+		return r.Trouble.Sentence()
+	}
+	var failed []string
+	for _, w := range r.Ways {
+		if w.Trouble != nil {
+			failed = append(failed, w.Trouble.What)
+		}
+	}
+	if len(failed) > 0 {
+		return fmt.Sprintf("“%s” answers, but not on every address: %s", name, strings.Join(failed, " "))
+	}
+	return fmt.Sprintf("“%s” answers, runs Proxmox VE %s, and takes the token.", name, r.Release)
+}
+
+// Retry lets the watcher try a cluster once that it had given up, or that it waits for.
+func (s *Service) Retry(ctx context.Context, by By, id fleet.ClusterID) error {
+	c, err := s.store.Cluster(ctx, by.owner(), id)
+	if err != nil {
+		return err
+	}
+	if err := s.probing(ctx, by); err != nil {
+		return err
+	}
+	return s.during(ctx, by, audit.ClusterRetry, c.Name, id, func() error {
+		return s.watcher.TryNow(ctx, by.owner(), id)
+	})
+}
