@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -55,14 +56,20 @@ func GrantCommands(tokenID string, p Permissions, verdicts []Verdict) []string {
 	if len(grants) == 0 {
 		return nil
 	}
+	lines := roleCommands(grants)
+	for _, g := range grants {
+		lines = append(lines, grantCommand(tokenID, g))
+	}
+	return lines
+}
+
+// roleCommands make the roles that the grants need.
+func roleCommands(grants []Grant) []string {
 	var lines []string
 	for _, tier := range []Tier{TierLook, TierManage} {
 		if slices.ContainsFunc(grants, func(g Grant) bool { return g.Role == tier.Role() }) {
 			lines = append(lines, roleCommand(tier))
 		}
-	}
-	for _, g := range grants {
-		lines = append(lines, "pveum acl modify "+shellQuote(g.Path)+" --tokens "+shellQuote(tokenID)+" --roles "+g.Role)
 	}
 	return lines
 }
@@ -168,4 +175,28 @@ func printable(s string) bool {
 		}
 	}
 	return true
+}
+
+// MakeTokenCommands are the shell lines that make a token with separated
+// privileges and these grants, for who makes it by hand. days is until it
+// expires, 0 for never. An unusable id gives none.
+func MakeTokenCommands(tokenID string, days int, grants []Grant) []string {
+	user, name, ok := ParseTokenID(tokenID)
+	if !ok {
+		return nil
+	}
+	lines := roleCommands(grants)
+	add := "pveum user token add " + shellQuote(user) + " " + shellQuote(name) + " --privsep 1"
+	if days > 0 {
+		add += " --expire $(date -d '+" + strconv.Itoa(days) + " days' +%s)"
+	}
+	lines = append(lines, add)
+	for _, g := range grants {
+		lines = append(lines, grantCommand(tokenID, g))
+	}
+	return lines
+}
+
+func grantCommand(tokenID string, g Grant) string {
+	return "pveum acl modify " + shellQuote(g.Path) + " --tokens " + shellQuote(tokenID) + " --roles " + g.Role
 }

@@ -69,18 +69,20 @@ func (s *Service) keep(ctx context.Context, by By, f Finding, choice Choice, tok
 	c := fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.owner(), Name: name, Standalone: f.Standalone,
 		Authority: authority.Authority{Addresses: addresses, Trust: f.Trust}, TokenID: tokenID, Members: f.members(nil),
 		CreatedAt: now, UpdatedAt: now, Version: 1}
-	err = s.during(ctx, by, audit.ClusterAdd, name, c.ID, func() error {
-		if err := s.store.CreateCluster(ctx, c, token); err != nil {
-			return err
-		}
-		return s.firstDefault(ctx, by, fleet.NodeID{Cluster: c.ID, Name: c.Members[max(0, f.localIndex())].Name})
-	})
+	err = s.during(ctx, by, audit.ClusterAdd, name, c.ID, func() error { return s.create(ctx, by, f, c, token) })
 	if err != nil {
 		return fleet.Cluster{}, err
 	}
 	s.rights.keep(c.ID, f.Rights, now)
 	s.watcher.Reload(c.ID)
 	return c, nil
+}
+
+func (s *Service) create(ctx context.Context, by By, f Finding, c fleet.Cluster, token secret.Text) error {
+	if err := s.store.CreateCluster(ctx, c, token); err != nil {
+		return err
+	}
+	return s.firstDefault(ctx, by, fleet.NodeID{Cluster: c.ID, Name: c.Members[max(0, f.localIndex())].Name})
 }
 
 // join makes the finding's addresses further ones of a cluster that is there
@@ -94,17 +96,14 @@ func (s *Service) join(ctx context.Context, by By, c fleet.Cluster, addresses []
 	if len(c.Authority.Addresses) > MaxAddresses {
 		return c, problem.Field("address", fmt.Sprintf("“%s” would have more than %d addresses.", c.Name, MaxAddresses))
 	}
-	c.TokenID, c.Members, c.Standalone, c.UpdatedAt = tokenID, f.members(c.Members), f.Standalone, s.now()
+	c.TokenID, c.Members, c.Standalone, c.Halt, c.UpdatedAt = tokenID, f.members(c.Members), f.Standalone, nil, s.now()
 	err := s.during(ctx, by, audit.ClusterEdit, c.Name, c.ID, func() error {
 		for _, a := range addresses {
 			if err := s.greet(ctx, authority.Authority{Addresses: []authority.Address{a}, Trust: c.Authority.Trust}); err != nil {
 				return aboutField("address", err)
 			}
 		}
-		if err := s.store.UpdateCluster(ctx, c, &token); err != nil {
-			return err
-		}
-		return s.store.SetHalt(ctx, c.ID, nil)
+		return s.store.UpdateCluster(ctx, c, &token)
 	})
 	if err != nil {
 		return c, err

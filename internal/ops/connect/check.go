@@ -122,20 +122,13 @@ func validSecret(s secret.Text) error {
 func (s *Service) inspect(ctx context.Context, address authority.Address, fingerprint string, as Login) (Finding, error) {
 	address.Leaf = fingerprint
 	pinned := authority.Authority{Addresses: []authority.Address{address}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: fingerprint}}
-	conn, err := s.pve.Open(pinned, as)
+	conn, err := s.pve.Open(ctx, pinned, as)
 	if err != nil {
 		return Finding{}, aboutField("address", err)
 	}
 	defer conn.Close()
-	f := Finding{Address: address, Quorate: true}
-	if f.Release, err = supported(ctx, conn, address); err != nil {
-		return Finding{}, err
-	}
-	if f.Rights, err = conn.Permissions(ctx); err != nil {
-		return Finding{}, refused(err)
-	}
-	f.Verdicts = fleet.Examine(f.Rights)
-	if err := s.members(ctx, conn, &f); err != nil {
+	f, err := s.ask(ctx, conn, address)
+	if err != nil {
 		return Finding{}, refused(err)
 	}
 	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
@@ -145,7 +138,21 @@ func (s *Service) inspect(ctx context.Context, address authority.Address, finger
 	return f, nil
 }
 
-// supported asks for the version: the first call with the secret, and the last one if it is refused.
+// ask learns all but the trust over an open connection. The version comes
+// first: it is the first call with the secret, and the last one if that is refused.
+func (s *Service) ask(ctx context.Context, conn Connection, address authority.Address) (f Finding, err error) {
+	f = Finding{Address: address, Quorate: true}
+	if f.Release, err = supported(ctx, conn, address); err != nil {
+		return f, err
+	}
+	if f.Rights, err = conn.Permissions(ctx); err != nil {
+		return f, err
+	}
+	f.Verdicts = fleet.Examine(f.Rights)
+	return f, s.members(ctx, conn, &f)
+}
+
+// supported asks for the version, and refuses one that is too old.
 func supported(ctx context.Context, conn Connection, address authority.Address) (string, error) {
 	release, err := conn.Version(ctx)
 	if err != nil {

@@ -28,8 +28,8 @@ type Proxmox interface {
 	Look(ctx context.Context, address authority.Address) (authority.Seen, error)
 	// Allowed reports why Berth must not dial an address; it resolves names and connects to nobody.
 	Allowed(ctx context.Context, address authority.Address) error
-	// Open prepares calls to one authority; it connects with the first of them.
-	Open(a authority.Authority, as Login) (Connection, error)
+	// Open prepares calls to one authority. With a ticket it has that renewed first, which the first write needs.
+	Open(ctx context.Context, a authority.Authority, as Login) (Connection, error)
 }
 
 // Login is whom Berth is for a connection: a token, a person's ticket, or nobody when empty.
@@ -43,6 +43,8 @@ type Login struct {
 type Connection interface {
 	// Greet asks for what needs no login, and so proves that the authority's trust holds there.
 	Greet(ctx context.Context) error
+	// Answering is the address that answered last, with the fingerprint of the leaf that it showed.
+	Answering() authority.Address
 	// Version is Proxmox VE's, such as "9.2.11".
 	Version(ctx context.Context) (string, error)
 	Permissions(ctx context.Context) (fleet.Permissions, error)
@@ -57,6 +59,7 @@ type Connection interface {
 	// Roles lists the roles with their privileges.
 	Roles(ctx context.Context) (map[string][]string, error)
 	CreateRole(ctx context.Context, role string, privileges []string) error
+	DeleteRole(ctx context.Context, role string) error
 	// CreateToken makes a token of the user with separated privileges, and gives the secret that Proxmox shows once.
 	CreateToken(ctx context.Context, user, name, comment string, expires time.Time) (secret.Text, error)
 	DeleteToken(ctx context.Context, user, name string) error
@@ -95,7 +98,6 @@ type Store interface {
 	UpdateCluster(ctx context.Context, c fleet.Cluster, token *secret.Text) error
 	DeleteCluster(ctx context.Context, owner string, id fleet.ClusterID) error
 	ClusterSecret(ctx context.Context, owner string, id fleet.ClusterID) (secret.Text, error)
-	SetHalt(ctx context.Context, id fleet.ClusterID, halt *fleet.Halt) error
 	SetLabel(ctx context.Context, owner string, cluster fleet.ClusterID, node, label string) error
 	Default(ctx context.Context, owner string) (fleet.NodeID, bool, error)
 	SetDefault(ctx context.Context, owner string, node fleet.NodeID) error

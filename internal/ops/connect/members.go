@@ -169,7 +169,7 @@ func sentence(err error) string {
 
 // greet proves that the authority's trust holds at its address, without any login.
 func (s *Service) greet(ctx context.Context, a authority.Authority) error {
-	conn, err := s.pve.Open(a, Login{})
+	conn, err := s.pve.Open(ctx, a, Login{})
 	if err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (s *Service) testToken(ctx context.Context, by By, c fleet.Cluster, r *Repo
 	if err != nil {
 		return fmt.Errorf("opening the token's secret: %w", err)
 	}
-	conn, err := s.pve.Open(good, Login{TokenID: c.TokenID, Secret: token})
+	conn, err := s.pve.Open(ctx, good, Login{TokenID: c.TokenID, Secret: token})
 	if err != nil {
 		return err
 	}

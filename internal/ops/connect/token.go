@@ -1,0 +1,235 @@
+package connect
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"berth/internal/account"
+	"berth/internal/audit"
+	"berth/internal/authority"
+	"berth/internal/fleet"
+	"berth/internal/problem"
+)
+
+// Wish is what token a person wants to have made with their own ticket.
+type Wish struct {
+	Tier  fleet.Tier
+	Pools []string // empty: the whole cluster
+	Name  string   // the part after "!"
+	Days  int      // until it expires
+}
+
+// ExpiryDays are the expiries that are offered.
+var ExpiryDays = []int{30, 90, 365}
+
+// Call is one call to Proxmox, as it is shown before it is made.
+type Call struct {
+	Method, Path string
+	Fields       []string // "privsep=1"
+}
+
+// Preparation is what making the token would do. Nothing was changed for it.
+type Preparation struct {
+	Host    account.SignInHost
+	TokenID string
+	Finding Finding
+	Expires time.Time
+	Calls   []Call
+	// Lacks says what the person may not do of it, and Commands who may can run by hand.
+	Lacks    []string
+	Commands []string
+
+	grants []fleet.Grant
+	roles  []fleet.Tier // that have to be made first
+}
+
+// Offered is the sign-in host through which the person is here, when a token
+// can be made on it: it is not one of their clusters yet.
+func (s *Service) Offered(ctx context.Context, by By) (account.SignInHost, bool, error) {
+	host, err := s.store.SignInHost(ctx, by.Viewer.User.Host)
+	if problem.Is(err, problem.NotFound) || err == nil && len(host.Authority.Addresses) == 0 {
+		return host, false, nil
+	}
+	if err != nil {
+		return host, false, fmt.Errorf("reading the sign-in host: %w", err)
+	}
+	clusters, err := s.store.Clusters(ctx, by.owner())
+	if err != nil {
+		return host, false, fmt.Errorf("reading clusters: %w", err)
+	}
+	known := slices.ContainsFunc(clusters, func(c fleet.Cluster) bool {
+		return c.Authority.Trust.Fingerprint == host.Authority.Trust.Fingerprint
+	})
+	return host, !known, nil
+}
+
+// Prepare reads, with the person's ticket, all that has to be shown before the
+// token is made: members, the calls, and whether the person may make them.
+// Fields: name, pools, days, tier.
+func (s *Service) Prepare(ctx context.Context, by By, w Wish) (Preparation, error) {
+	if err := w.valid(by); err != nil {
+		return Preparation{}, err
+	}
+	host, offered, err := s.Offered(ctx, by)
+	if err != nil {
+		return Preparation{}, err
+	}
+	if !offered {
+		return Preparation{}, problem.New(problem.Conflict, "This Proxmox is one of your nodes already.", "Edit that entry to give it another token.")
+	}
+	if err := s.probing(ctx, by); err != nil {
+		return Preparation{}, err
+	}
+	var p Preparation
+	err = s.during(ctx, by, audit.ClusterTest, host.Name, "", func() error {
+		conn, err := s.asPerson(ctx, by, host)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		p, err = s.prepare(ctx, by, host, w, conn)
+		return err
+	})
+	return p, err
+}
+
+func (w Wish) valid(by By) error {
+	if w.Tier != fleet.TierLook && w.Tier != fleet.TierManage {
+		return problem.Field("tier", "Choose what the token is for.")
+	}
+	id := by.Viewer.User.PVEUser + "!" + w.Name
+	if _, _, ok := fleet.ParseTokenID(id); !ok {
+		return problem.Field("name", "The name of a token begins with a letter and has letters, digits, dots, dashes and underscores, at least two.")
+	}
+	if len(id) > fleet.MaxMadeTokenID {
+		return problem.Field("name", fmt.Sprintf("User and name together have at most %d characters.", fleet.MaxMadeTokenID))
+	}
+	if !slices.Contains(ExpiryDays, w.Days) {
+		return problem.Field("days", "Choose one of the expiries.")
+	}
+	if len(w.Pools) > 20 {
+		return problem.Field("pools", "Name at most 20 pools.")
+	}
+	for _, pool := range w.Pools {
+		if !validPool(pool) {
+			return problem.Field("pools", "A pool's name has letters, digits, dots, dashes, underscores and slashes.")
+		}
+	}
+	return nil
+}
+
+func validPool(name string) bool {
+	return name != "" && len(name) <= 100 && !strings.Contains(name, "..") && !strings.HasPrefix(name, "/") && !strings.HasSuffix(name, "/") &&
+		strings.IndexFunc(name, func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-/", r)
+		}) < 0
+}
+
+// asPerson opens the sign-in host's own pinned addresses, and no other, with the person's ticket.
+func (s *Service) asPerson(ctx context.Context, by By, host account.SignInHost) (Connection, error) {
+	ticket, _, err := s.store.Ticket(ctx, by.Viewer.Session.ID)
+	if err == nil {
+		conn, openErr := s.pve.Open(ctx, host.Authority, Login{User: by.Viewer.User.PVEUser, Secret: ticket})
+		if !problem.Is(openErr, problem.Unauthorized) {
+			return conn, openErr
+		}
+	} else if !problem.Is(err, problem.NotFound) {
+		return nil, fmt.Errorf("reading the ticket: %w", err)
+	}
+	return nil, problem.New(problem.NeedProof, "Your Proxmox ticket has ended.", "Give your password again.")
+}
+
+func (s *Service) prepare(ctx context.Context, by By, host account.SignInHost, w Wish, conn Connection) (Preparation, error) {
+	f, err := s.askHost(ctx, conn, host)
+	if err != nil {
+		return Preparation{}, err
+	}
+	roles, err := conn.Roles(ctx)
+	if err != nil {
+		return Preparation{}, err
+	}
+	p := Preparation{Host: host, TokenID: by.Viewer.User.PVEUser + "!" + w.Name, Finding: f,
+		Expires: s.now().AddDate(0, 0, w.Days).Truncate(time.Second), grants: w.Tier.Grants(w.Pools)}
+	for _, tier := range []fleet.Tier{fleet.TierLook, fleet.TierManage} {
+		if !slices.ContainsFunc(p.grants, func(g fleet.Grant) bool { return g.Role == tier.Role() }) {
+			continue
+		}
+		has, there := roles[tier.Role()]
+		if !there {
+			p.roles = append(p.roles, tier)
+		} else if err := fitting(tier, has); err != nil {
+			return p, err
+		}
+	}
+	p.Calls = p.calls(by.Viewer.User.PVEUser, w.Name)
+	p.Lacks = p.lacks(f.Rights)
+	p.Commands = fleet.MakeTokenCommands(p.TokenID, w.Days, p.grants)
+	return p, nil
+}
+
+// askHost learns of the sign-in host's cluster what Check learns of another's.
+func (s *Service) askHost(ctx context.Context, conn Connection, host account.SignInHost) (Finding, error) {
+	f, err := s.ask(ctx, conn, conn.Answering())
+	if err != nil {
+		return f, err
+	}
+	f.Trust = host.Authority.Trust
+	for i := range f.Members { // the confirmed addresses are taken as they are
+		m := &f.Members[i]
+		m.Local = m.Local || slices.ContainsFunc(host.Authority.Addresses, func(a authority.Address) bool { return a.Node == m.Name })
+	}
+	s.otherWays(ctx, &f)
+	return f, nil
+}
+
+// fitting refuses a role of Berth's name that somebody made differently: it is never overwritten, nor taken when it holds too much.
+func fitting(tier fleet.Tier, has []string) error {
+	wanted := tier.Privileges()
+	for _, privilege := range wanted {
+		if !slices.Contains(has, privilege) {
+			return problem.New(problem.Conflict, fmt.Sprintf("Proxmox has a role %s already, without %s.", tier.Role(), privilege),
+				"Add the privilege to it, or rename it; Berth does not change a role that is there.")
+		}
+	}
+	for _, privilege := range has {
+		if !slices.Contains(wanted, privilege) {
+			return problem.New(problem.Conflict, fmt.Sprintf("Proxmox has a role %s already, with %s, which Berth does not need.", tier.Role(), clean(privilege, 60)),
+				"Take the privilege out of it, or rename it; Berth does not change a role that is there.")
+		}
+	}
+	return nil
+}
+
+func (p Preparation) calls(user, name string) []Call {
+	var calls []Call
+	for _, tier := range p.roles {
+		calls = append(calls, Call{"POST", "/access/roles", []string{"roleid=" + tier.Role(), "privs=" + strings.Join(tier.Privileges(), ",")}})
+	}
+	calls = append(calls, Call{"POST", "/access/users/" + user + "/token/" + name,
+		[]string{"privsep=1", "expire=" + fmt.Sprint(p.Expires.Unix()), "comment=" + tokenComment}})
+	for _, g := range p.grants {
+		calls = append(calls, Call{"PUT", "/access/acl", []string{"path=" + g.Path, "roles=" + g.Role, "tokens=" + p.TokenID, "propagate=1"}})
+	}
+	return append(calls, Call{"GET", "/access/permissions", []string{"as the new token"}})
+}
+
+const tokenComment = "Made by Berth"
+
+// lacks says what of the calls Proxmox would refuse to this person. It follows
+// the permission checks of POST /access/roles and PUT /access/acl.
+func (p Preparation) lacks(may fleet.Permissions) []string {
+	var lacks []string
+	if len(p.roles) > 0 && !may.Has("/access", "Sys.Modify") {
+		lacks = append(lacks, "Sys.Modify on /access, to make the role")
+	}
+	for _, g := range p.grants {
+		if may.Has(g.Path, "Permissions.Modify") || strings.HasPrefix(g.Path, "/pool/") && may.Has(g.Path, "Pool.Allocate") {
+			continue
+		}
+		lacks = append(lacks, "Permissions.Modify on "+g.Path+", to give the token its rights")
+	}
+	return lacks
+}

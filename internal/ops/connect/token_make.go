@@ -1,0 +1,158 @@
+package connect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"berth/internal/audit"
+	"berth/internal/authority"
+	"berth/internal/fleet"
+	"berth/internal/problem"
+	"berth/internal/secret"
+)
+
+// MakeToken makes the token that Prepare showed, seals its secret into a new
+// cluster at once, gives it its rights, and compares what it then may do. When
+// anything fails, what was made is undone. missing lists the rights that do not
+// count, since the person's own account lacks them. Fields: those of Prepare, and name of the cluster ("label").
+func (s *Service) MakeToken(ctx context.Context, by By, w Wish, choice Choice) (c fleet.Cluster, missing []fleet.Lack, err error) {
+	p, err := s.Prepare(ctx, by, w)
+	if err != nil {
+		return c, nil, err
+	}
+	if choice.Seen != p.Digest() {
+		return c, nil, problem.New(problem.Conflict, "The cluster has changed since it was shown to you.", "Look at it again, then go on.")
+	}
+	if len(p.Lacks) > 0 {
+		return c, nil, problem.New(problem.Denied, "Your Proxmox account may not do all of it.", "Have the commands below run by somebody who may.")
+	}
+	c, err = s.newEntry(by, p, choice)
+	if err != nil {
+		return c, nil, err
+	}
+	err = s.during(ctx, by, audit.TokenCreate, p.TokenID, c.ID, func() error {
+		ctx, cancel := lasting(ctx) // half a token would be worse than a browser that does not wait
+		defer cancel()
+		conn, err := s.asPerson(ctx, by, p.Host)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		missing, err = s.make(ctx, by, conn, p, w, c)
+		return err
+	})
+	if err != nil {
+		return c, nil, err
+	}
+	s.watcher.Reload(c.ID)
+	return c, missing, nil
+}
+
+// Digest stands for what a person confirms with a preparation.
+func (p Preparation) Digest() string {
+	return p.Finding.Digest() + fmt.Sprint(p.grants, p.roles, p.TokenID)
+}
+
+func (s *Service) newEntry(by By, p Preparation, choice Choice) (fleet.Cluster, error) {
+	name, wrong := fleet.CleanName(choice.Name)
+	if wrong != "" {
+		return fleet.Cluster{}, problem.Field("label", wrong)
+	}
+	also, err := p.Finding.addresses(choice.Also)
+	if err != nil {
+		return fleet.Cluster{}, err
+	}
+	addresses := append([]authority.Address(nil), p.Host.Authority.Addresses...)
+	for _, a := range also {
+		if _, there := sameAddress(addresses, a); !there {
+			addresses = append(addresses, a)
+		}
+	}
+	now := s.now()
+	return fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.owner(), Name: name, Standalone: p.Finding.Standalone,
+		Authority: authority.Authority{Addresses: addresses, Trust: p.Host.Authority.Trust}, TokenID: p.TokenID,
+		Members: p.Finding.members(nil), CreatedAt: now, UpdatedAt: now, Version: 1}, nil
+}
+
+// make does the calls in their order and undoes them, last first, when one fails.
+func (s *Service) make(ctx context.Context, by By, conn Connection, p Preparation, w Wish, c fleet.Cluster) (missing []fleet.Lack, err error) {
+	var undo []func() error
+	defer func() {
+		if err != nil {
+			err = s.undo(ctx, by, p.TokenID, c.ID, undo, err)
+		}
+	}()
+	for _, tier := range p.roles {
+		if err = conn.CreateRole(ctx, tier.Role(), tier.Privileges()); err != nil {
+			return nil, err
+		}
+		undo = append(undo, func() error { return conn.DeleteRole(ctx, tier.Role()) })
+	}
+	user := by.Viewer.User.PVEUser
+	token, err := conn.CreateToken(ctx, user, w.Name, tokenComment, p.Expires)
+	if err == nil || problem.Is(err, problem.OutcomeUnknown) || problem.Is(err, problem.Garbled) {
+		undo = append(undo, func() error { return conn.DeleteToken(ctx, user, w.Name) })
+	}
+	if err != nil {
+		return nil, aboutField("name", err)
+	}
+	if err = s.create(ctx, by, p.Finding, c, token); err != nil {
+		return nil, renamed(err)
+	}
+	undo = append(undo, func() error { return s.store.DeleteCluster(ctx, by.owner(), c.ID) })
+	for _, g := range p.grants {
+		if err = conn.Grant(ctx, p.TokenID, g); err != nil {
+			return nil, err
+		}
+	}
+	return s.compare(ctx, p, c, token)
+}
+
+// renamed moves a problem of the cluster's name to the field that has it here.
+func renamed(err error) error {
+	if p := problem.Of(err); p != nil && p.Fields["name"] != "" {
+		told := *p
+		told.Fields = map[string]string{"label": p.Fields["name"]}
+		return &told
+	}
+	return err
+}
+
+func (s *Service) compare(ctx context.Context, p Preparation, c fleet.Cluster, token secret.Text) ([]fleet.Lack, error) {
+	conn, err := s.pve.Open(ctx, c.Authority, Login{TokenID: p.TokenID, Secret: token})
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	rights, err := conn.Permissions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.rights.keep(c.ID, rights, s.now())
+	return fleet.Compare(rights, p.grants), nil
+}
+
+// undo takes back what was made, last first, and says in the problem what could not be.
+func (s *Service) undo(ctx context.Context, by By, tokenID string, id fleet.ClusterID, steps []func() error, cause error) error {
+	if len(steps) == 0 {
+		return cause
+	}
+	err := s.during(ctx, by, audit.TokenUndo, tokenID, id, func() error {
+		var failed []error
+		for i := len(steps) - 1; i >= 0; i-- {
+			failed = append(failed, steps[i]())
+		}
+		return errors.Join(failed...)
+	})
+	if err == nil {
+		return cause
+	}
+	s.log.Error("a made token could not be undone", "token", tokenID, "err", err)
+	if p := problem.Of(cause); p != nil {
+		told := *p
+		told.Remedy = "Not all of it could be undone. Remove the token by hand: " + fleet.RemoveTokenCommand(tokenID)
+		return &told
+	}
+	return cause
+}
