@@ -42,6 +42,14 @@ func (c *Client) CreateRole(ctx context.Context, id string, privileges []string)
 	return c.change(ctx, write("POST", "making the role "+id, params{"roleid": id, "privs": strings.Join(privileges, ",")}, "access", "roles"))
 }
 
+// DeleteRole removes a role. It needs Sys.Modify on /access, and quorum.
+func (c *Client) DeleteRole(ctx context.Context, id string) error {
+	if !validWord(id) {
+		return problem.New(problem.Invalid, "This is not the name of a role.", "")
+	}
+	return c.change(ctx, write("DELETE", "removing the role "+id, nil, "access", "roles", id))
+}
+
 // change carries out a write of whose answer nothing is needed.
 func (c *Client) change(ctx context.Context, call call) error {
 	return c.do(ctx, call, func(body io.Reader) error {

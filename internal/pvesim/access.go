@@ -31,6 +31,9 @@ var accessEndpoints = []endpoint{
 	{method: "POST", path: "/access/roles", perm: needs("/access", "Sys.Modify"), protected: true, serve: createRole, params: []param{
 		str("roleid").as("pve-roleid"), optStr("privs").as("pve-priv-list"),
 	}},
+	{method: "DELETE", path: "/access/roles/{roleid}", perm: needs("/access", "Sys.Modify"), protected: true, serve: deleteRole, params: []param{
+		str("roleid").as("pve-roleid"),
+	}},
 	{method: "GET", path: "/access/acl", perm: anybody, serve: listACL},
 	{method: "PUT", path: "/access/acl", perm: permission{kind: "perm-modify", path: "{path}"}, protected: true, serve: updateACL, params: []param{
 		str("path"), str("roles").as("pve-roleid-list"), optStr("users").as("pve-userid-list"),
@@ -153,6 +156,22 @@ func createRole(cl *call) (any, error) {
 		privs[p] = true
 	}
 	c.roles[role], c.aclCache = privs, nil
+	return nil, nil
+}
+
+func deleteRole(cl *call) (any, error) {
+	c, role := cl.cluster, cl.args["roleid"]
+	if err := c.needQuorum("delete role failed"); err != nil {
+		return nil, err
+	}
+	if role == "Administrator" || role == "NoAccess" || strings.HasPrefix(role, "PVE") {
+		return nil, failed("auto-generated role '%s' cannot be deleted", role)
+	}
+	if c.roles[role] == nil {
+		return nil, failed("delete role failed: role '%s' does not exist", role)
+	}
+	delete(c.roles, role)
+	c.aclCache = nil
 	return nil, nil
 }
 
