@@ -80,7 +80,7 @@ func fleetOfThree() []pvesim.ClusterSpec {
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	listen, err := pvesim.OwnAddresses()
+	listen, err := pvesim.OwnAddresses("", 0)
 	if err != nil {
 		t.Skipf("this system has no loopback addresses beside 127.0.0.1: %v", err)
 	}
