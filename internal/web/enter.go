@@ -61,7 +61,9 @@ func (s *Server) enter(next http.Handler) http.Handler {
 			http.Error(rec, "Berth does not answer to this host name. Start it with --public-url or --allowed-host to change that.", http.StatusMisdirectedRequest)
 			return
 		}
-		if r.Body != nil {
+		if r.Body != nil && r.Body != http.NoBody {
+			// A form arrives whole and soon; a deadline on every request would end streams.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
 			r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
 		}
 		next.ServeHTTP(rec, r)

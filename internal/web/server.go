@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/klauspost/compress/gzhttp"
@@ -36,13 +37,17 @@ type Options struct {
 	Now          func() time.Time
 }
 
-// maxBody is the largest form that any page takes.
-const maxBody = 1 << 20
+// maxBody is the largest form that any page takes, bodyWithin how long it may take to arrive.
+const (
+	maxBody    = 1 << 20
+	bodyWithin = 30 * time.Second
+)
 
 // Server answers every request of Berth.
 type Server struct {
 	o       Options
 	routes  []kit.Route
+	pages   func(path string) bool
 	handler http.Handler
 }
 
@@ -50,11 +55,20 @@ type Server struct {
 func New(o Options) (*Server, error) {
 	s := &Server{o: o, routes: append(probes(o), siteMap(o.Rooms)...)}
 	mux := http.NewServeMux()
+	forms := map[string]kit.Form{}
 	for _, r := range s.routes {
 		if r.Access < kit.Public || r.Access > kit.Probe || r.Handle == nil {
 			return nil, fmt.Errorf("route %s %s does not say who may have it", r.Method, r.Pattern)
 		}
 		mux.Handle(r.Method+" "+r.Pattern, s.route(r))
+		if r.Access != kit.Probe {
+			forms[r.Method+" "+r.Pattern] = r.Form
+		}
+	}
+	s.pages = func(path string) bool {
+		_, pattern := mux.Handler(&http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}})
+		form, ok := forms[pattern]
+		return ok && form == kit.PageRoute
 	}
 	mux.Handle("/", s.route(kit.Route{Pattern: "(none)", Access: kit.Public, Handle: s.lost(mux)}))
 	cross := http.NewCrossOriginProtection()
@@ -79,6 +93,9 @@ var compressible = []string{"text/html", "text/css", "text/javascript", "applica
 
 // Routes is the site map, for the test that walks all of it.
 func (s *Server) Routes() []kit.Route { return s.routes }
+
+// IsPage reports whether a path is a page that one can be sent back to: a GET route of ours that is no data, stream or file.
+func (s *Server) IsPage(path string) bool { return s.pages != nil && s.pages(path) }
 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 

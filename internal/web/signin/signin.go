@@ -63,7 +63,7 @@ func (p *Pages) Routes() []kit.Route {
 	}
 }
 
-// Viewer finds whose session a request carries; problem.Unauthorized when it
+// Viewer finds whose session a request carries; problem.SignedOut when it
 // carries none. A stream is no activity of the person's.
 func (p *Pages) Viewer(r *http.Request) (account.Viewer, error) {
 	find := p.verbs.ByToken
@@ -72,7 +72,7 @@ func (p *Pages) Viewer(r *http.Request) (account.Viewer, error) {
 	}
 	v, err := find(r.Context(), sessionCookie.get(r))
 	if problem.Is(err, problem.NotFound) {
-		return account.Viewer{}, problem.New(problem.Unauthorized, "You are not signed in.", "Sign in and try again.")
+		return account.Viewer{}, problem.New(problem.SignedOut, "You are not signed in.", "Sign in and try again.")
 	}
 	return v, err
 }

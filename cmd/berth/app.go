@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"berth/internal/account"
+	"berth/internal/audit"
+	"berth/internal/fleet"
+	"berth/internal/ops/connect"
+	"berth/internal/ops/signin"
+	"berth/internal/pve"
+	"berth/internal/secret"
+	"berth/internal/store"
+	"berth/internal/watch"
+	"berth/internal/web"
+	"berth/internal/web/kit"
+
+	"berth/cmd/berth/source"
+)
+
+// app is one running Berth: the hands, the eyes and the verbs, fitted to each other.
+type app struct {
+	dir     string
+	log     *slog.Logger
+	store   *store.Store
+	guard   *pve.Guard
+	watcher *watch.Watcher
+	signin  *signin.Service
+	connect *connect.Service
+	metrics *web.Metrics
+	streams interface{ Close() } // of the dashboard; set with the site
+}
+
+// open opens the store and fits everything that needs no listener.
+func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) (*app, error) {
+	st, err := d.openStore(ctx, store.Options{SessionIdle: w.SessionIdle, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	guard, err := w.guard(d)
+	if err != nil {
+		_ = st.Close()
+		return nil, err
+	}
+	a := &app{dir: d.Data, log: log, store: st, guard: guard, metrics: web.NewMetrics()}
+	holder := uuid.Must(uuid.NewV7()).String()
+	a.watcher = watch.New(watch.Options{Store: st, Dial: a.dial, Now: time.Now, Log: log, Holder: holder, Alone: d.Database == ""})
+	a.signin = signin.New(signin.Options{Store: st, Proxmox: authorities{a}, Now: time.Now, Log: log,
+		IdleFor: w.SessionIdle, Lifetime: w.SessionLife, Ended: a.personChanged, Back: a.personChanged})
+	a.connect = newConnect(a)
+	return a, nil
+}
+
+// openStore opens the store with the key of the first place that has one. o says how.
+func (d DataOptions) openStore(ctx context.Context, o store.Options) (*store.Store, error) {
+	keyFile := d.keyFile()
+	ring, _, err := secret.LoadKey(secret.Env(secret.KeyEnv), secret.Credential(), secret.File(keyFile))
+	if err != nil && !errors.Is(err, secret.ErrKeyAbsent) {
+		return nil, fmt.Errorf("reading the key: %w", err)
+	}
+	o.Database, o.Keyring, o.Now = d.Database, ring, time.Now
+	if d.Database == "" {
+		o.Dir = d.Data
+	}
+	if d.Database == "" && !o.Beside {
+		o.MakeKey = func() (*secret.Keyring, error) {
+			o.Log.Info("making a new key; without it the stored secrets cannot be read, so keep a copy apart from the database", "file", keyFile)
+			return secret.CreateKeyFile(keyFile)
+		}
+	}
+	return store.Open(ctx, o)
+}
+
+func (d DataOptions) keyFile() string {
+	if d.KeyFile != "" {
+		return d.KeyFile
+	}
+	return filepath.Join(d.Data, secret.KeyFileName)
+}
+
+// guard makes the one dialer. Berth's own database is never dialled by it.
+func (w WatchOptions) guard(d DataOptions) (*pve.Guard, error) {
+	var o pve.GuardOptions
+	for _, s := range w.AllowNode {
+		rule, err := pve.ParseRule(s)
+		if err != nil {
+			return nil, fmt.Errorf("--allow-node: %w", err)
+		}
+		o.Allow = append(o.Allow, rule)
+	}
+	if u, err := url.Parse(d.Database); err == nil && u.Host != "" {
+		if at, err := netip.ParseAddrPort(u.Host); err == nil {
+			o.Own = append(o.Own, at)
+		}
+	}
+	return pve.NewGuard(o), nil
+}
+
+// dial makes what the watcher asks a cluster through.
+func (a *app) dial(ctx context.Context, c fleet.Cluster) (watch.Source, error) {
+	token, err := a.store.ClusterSecret(ctx, c.Owner, c.ID)
+	if err != nil {
+		return nil, err
+	}
+	client, err := pve.New(pve.Options{Authority: c.Authority, Guard: a.guard, Auth: pve.Token{ID: c.TokenID, Secret: token},
+		OnRenewal: func(r pve.Renewal) { a.renewed(context.WithoutCancel(ctx), c, r) }})
+	if err != nil {
+		return nil, err
+	}
+	return source.Of(client), nil
+}
+
+// renewed leaves the event that a certificate was renewed under the CA that the person pinned.
+func (a *app) renewed(ctx context.Context, c fleet.Cluster, r pve.Renewal) {
+	_, err := a.store.Audit(ctx, audit.Entry{At: time.Now(), Owner: c.Owner, Actor: "Berth", Kind: audit.CertRenewed, Result: audit.OK,
+		Subject: c.Name, Cluster: string(c.ID), Detail: r.Address.String() + " has a new certificate of the same authority: " + r.New + "."})
+	if err != nil {
+		a.log.Error("noting a renewed certificate", "err", err)
+	}
+}
+
+// personChanged starts or ends the loops of a person who was let in again or shut out.
+func (a *app) personChanged(account.UserID) { a.watcher.Reload("") }
+
+// firstLink is the set-up link of a Berth that has no administrator yet; empty when it has one.
+func (a *app) firstLink(ctx context.Context, base string) (string, error) {
+	n, err := a.store.Administrators(ctx)
+	if err != nil || n > 0 {
+		return "", err
+	}
+	return setUpLink(ctx, a.store, base)
+}
+
+// setUpLink makes a new one; the one before is void.
+func setUpLink(ctx context.Context, st *store.Store, base string) (string, error) {
+	link, _, err := signin.New(signin.Options{Store: st}).SetUpLink(ctx)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(base, "/") + kit.URL.SetUp() + "?" + url.Values{"link": {link.Reveal()}}.Encode(), nil
+}
+
+// background is what runs beside the server until the context ends.
+func (a *app) background() []func(context.Context) error {
+	return []func(context.Context) error{
+		a.watcher.Run,
+		func(ctx context.Context) error { a.signin.Run(ctx); return nil },
+	}
+}
+
+func (a *app) close() {
+	if err := a.store.Close(); err != nil {
+		a.log.Error("closing the store", "err", err)
+	}
+}
