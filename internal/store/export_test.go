@@ -15,7 +15,5 @@ func (s *Store) Exec(ctx context.Context, statement string, args ...any) error {
 func (s *Store) Writer() *sql.DB { return s.engine.writer() }
 func (s *Store) Reader() *sql.DB { return s.engine.reader() }
 
-var (
-	ProvesServer  = provesServer
-	PrepareFolder = prepareFolder
-)
+// ProvesServer is the rule for remote databases.
+var ProvesServer = provesServer
