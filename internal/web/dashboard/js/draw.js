@@ -1,0 +1,239 @@
+// Draws containers, nodes and banners from data by cloning the page's moulds,
+// so that there is one source of markup: the server's templates.
+import {ago, duration, level, ofMiB, share, sizes} from "./format.js"
+import {now} from "./fleet.js"
+
+const looks = {
+  running: ["ok", "play", "Running"],
+  stopped: ["neutral", "square", "Stopped"],
+  suspended: ["busy", "pause", "Suspended"],
+  unknown: ["warn", "circle-help", "Unknown"],
+}
+
+const clone = id => document.getElementById(`mould-${id}`).content.cloneNode(true)
+const setIcon = (el, name) => el.querySelector("use").setAttribute("href", `#i-${name}`)
+
+// setText leaves alone what is right already: no needless work for browsers and screen readers.
+function setText(el, text) {
+  if (el && el.textContent !== text) el.textContent = text
+}
+
+function setBar(root, key, value, whole, percent, text) {
+  const bar = root.querySelector(`[data-bar=${key}]`)
+  if (!bar) return
+  const meter = bar.querySelector("meter")
+  meter.max = Math.max(whole, 1)
+  meter.value = value
+  if (bar.dataset.level !== level(percent)) bar.dataset.level = level(percent)
+  setText(bar.querySelector(".meter-text"), text)
+}
+
+function setBars(root, r) {
+  setBar(root, "cpu", r.cpu, 100, r.cpu, `${r.cpu} %`)
+  setBar(root, "mem", r.mem, r.maxMem, share(r.mem, r.maxMem), ofMiB(r.mem, r.maxMem))
+  setBar(root, "disk", r.disk, r.maxDisk, share(r.disk, r.maxDisk), ofMiB(r.disk, r.maxDisk))
+}
+
+const up = r => r.live && r.boot ? `up ${duration(r.uptime)}` : ""
+
+// refresh redraws the numbers of a container's element, whoever drew it.
+export function refresh(el, r) {
+  if (r.live) setBars(el, r)
+  setText(el.querySelector(".up"), up(r))
+}
+
+function setPill(pill, r) {
+  const [tone, icon, word] = looks[r.status] ?? looks.unknown
+  pill.dataset.tone = r.stale ? "warn" : tone
+  setIcon(pill, r.stale ? "clock" : icon)
+  const text = pill.querySelector(":scope > span")
+  text.textContent = word
+  if (!r.stale) return
+  const seen = document.createElement("span")
+  seen.dataset.ago = r.seen
+  seen.textContent = ago(r.seen, now())
+  text.append(", ", seen)
+}
+
+function setNode(badge, r) {
+  badge.title = `Node ${r.node}`
+  badge.querySelector(".badge-text").textContent = r.label || r.node
+}
+
+function markOf(text, tone, title) {
+  const mark = clone("mark").firstElementChild
+  mark.querySelector(".badge-text").textContent = text
+  if (tone) {
+    mark.dataset.tone = tone
+    mark.title = title
+  } else mark.querySelector("svg").remove()
+  return mark
+}
+
+function marksOf(r) {
+  const out = []
+  if (r.template) out.push(markOf("Template"))
+  if (r.lock) out.push(markOf(r.lock, "warn", `Proxmox holds a lock: ${r.lock}`))
+  return out
+}
+
+function tagsOf(r) {
+  return r.tags.map(t => {
+    const b = document.createElement("button")
+    b.className = "tag"
+    b.setAttribute("form", "filter")
+    b.name = "tag"
+    b.value = b.textContent = t
+    return b
+  })
+}
+
+function identify(el, r) {
+  el.dataset.container = r.id
+  el.dataset.node = r.nodeId
+  el.dataset.status = r.status
+  el.toggleAttribute("data-stale", r.stale)
+  el.toggleAttribute("data-attention", r.attention)
+  el.querySelector(".more").setAttribute("aria-label", `Actions for ${r.name}`)
+  const address = r.addresses.length > 1 ? `${r.addresses[0]} +${r.addresses.length - 1}` : r.addresses[0] ?? ""
+  el.querySelector(".addr").textContent = address
+  setNode(el.querySelector(".node-badge"), r)
+  setPill(el.querySelector(".pill"), r)
+}
+
+// card is one container. reasons are the words of the bits of attention.
+export function card(r, reasons) {
+  const el = clone("card").firstElementChild
+  identify(el, r)
+  const title = el.querySelector("h3")
+  title.textContent = title.title = r.name
+  el.querySelector(".vmid").textContent = r.vmid
+  el.querySelector(".ids").append(...marksOf(r), ...tagsOf(r))
+  if (!r.live) {
+    const p = document.createElement("p")
+    p.className = "sizes"
+    p.textContent = sizes(r)
+    el.querySelector(".bars").replaceWith(p)
+  }
+  // Unreachable and unknown are its status already.
+  reasons.forEach((why, i) => {
+    if (i < 2 || !(r.attn & (1 << i))) return
+    const concern = clone("concern").firstElementChild
+    concern.querySelector("span").textContent = why
+    el.querySelector("footer").before(concern)
+  })
+  refresh(el, r)
+  return el
+}
+
+// tableRow is one container as a line of the table.
+export function tableRow(r) {
+  const el = clone("row").querySelector("tr")
+  identify(el, r)
+  const title = el.querySelector("th")
+  title.textContent = title.title = r.name
+  el.querySelector(".vmid").textContent = r.vmid
+  el.querySelector(".pill").after(...marksOf(r))
+  el.querySelector(".tags").append(...tagsOf(r))
+  if (!r.live) {
+    for (const bar of el.querySelectorAll("[data-bar]")) {
+      const cell = bar.parentElement
+      cell.className = "none"
+      cell.textContent = "–"
+    }
+  }
+  refresh(el, r)
+  return el
+}
+
+// table is an empty table with its heads.
+export const table = () => clone("table").firstElementChild
+
+const nodeIcons = {online: "server", unreachable: "triangle-alert"}
+
+// setNodePanel redraws a node of the strip; its name does not change without a new page.
+export function setNodePanel(el, n) {
+  const head = el.querySelector(".node-head")
+  el.dataset.state = n.state
+  setIcon(head, nodeIcons[n.state] ?? "circle-dashed")
+  setText(el.querySelector(".node-version"), (n.version ?? "").split(".").slice(0, 2).join("."))
+  const seen = el.querySelector("[data-ago]")
+  seen.dataset.ago = n.seen
+  setText(seen, ago(n.seen, now()))
+  setDefault(head, n.default)
+  const bars = el.querySelector(".bars"), trouble = el.querySelector(".node-trouble")
+  if (n.state !== "online") {
+    const p = trouble ?? document.createElement("p")
+    p.className = "node-trouble"
+    setText(p, n.trouble || (n.state === "not-seen" ? "Not seen yet." : "Cannot be reached."))
+    if (!trouble) bars.replaceWith(p)
+    return
+  }
+  if (!bars) trouble.replaceWith(clone("node").querySelector(".bars"))
+  setBar(el, "cpu", n.cpu, 100, n.cpu, `${n.cpu} %`)
+  setBar(el, "mem", n.mem, n.maxMem, share(n.mem, n.maxMem), ofMiB(n.mem, n.maxMem))
+}
+
+function setDefault(head, is) {
+  const badge = head.querySelector(".badge")
+  if (badge && !is) badge.remove()
+  if (!badge && is) head.querySelector("small").before(clone("node").querySelector(".badge"))
+}
+
+const bannerIcons = {warn: "triangle-alert", bad: "circle-alert", busy: "loader"}
+
+// banner is one banner of the server's list.
+export function banner(b) {
+  const el = clone("banner").firstElementChild
+  el.dataset.tone = b.tone
+  el.dataset.key = b.key
+  setIcon(el, bannerIcons[b.tone] ?? "info")
+  el.querySelector("b").textContent = b.title
+  el.querySelector(".banner-words").textContent = b.text ?? ""
+  const seen = el.querySelector(".banner-seen")
+  if (b.seen) {
+    seen.querySelector("[data-ago]").dataset.ago = b.seen
+    seen.querySelector("[data-ago]").textContent = ago(b.seen, now())
+  } else seen.remove()
+  const words = el.querySelector(".banner-proxmox")
+  if (b.proxmox) words.querySelector("q").textContent = b.proxmox
+  else words.remove()
+  const link = el.querySelector("a"), form = el.querySelector("form")
+  // Addresses are Berth's own paths; nothing else is followed.
+  if (b.link?.startsWith("/")) {
+    link.href = b.link
+    link.textContent = b.linkTo
+    link.classList.toggle("primary", b.key === "no-nodes")
+  } else link.remove()
+  if (b.retry?.startsWith("/")) form.action = b.retry
+  else form.remove()
+  return el
+}
+
+export function groupHead(n, count) {
+  const h = document.createElement("h2")
+  h.className = "ct-group-head"
+  const svg = clone("mark").querySelector("svg")
+  svg.querySelector("use").setAttribute("href", "#i-server")
+  const name = document.createElement("span"), small = document.createElement("small")
+  name.textContent = n
+  small.textContent = count
+  h.append(svg, name, small)
+  return h
+}
+
+export function groupRow(n, count) {
+  const tr = document.createElement("tr"), th = document.createElement("th")
+  tr.className = "ct-group-row"
+  th.scope = "rowgroup"
+  th.colSpan = 11
+  th.append(...groupHead(n, count).childNodes)
+  tr.append(th)
+  return tr
+}
+
+// refreshAges keeps "4 s ago" true.
+export function refreshAges(root = document) {
+  const at = now()
+  for (const el of root.querySelectorAll("[data-ago]")) setText(el, ago(Number(el.dataset.ago), at))
+}

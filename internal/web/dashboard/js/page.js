@@ -1,0 +1,193 @@
+// The dashboard in the browser: the filter works on what is there already,
+// without any request, and the stream keeps it current.
+import {Fleet, now} from "./fleet.js"
+import {changed, cleared, readFilter, urlOf} from "./filter.js"
+import {List, selectRows, setChildren} from "./list.js"
+import {Live} from "./live.js"
+import {controls} from "./controls.js"
+import {ago, duration} from "./format.js"
+import {getJSON} from "../../kit/src/js/reach.js"
+import {menu} from "./menu.js"
+import * as draw from "./draw.js"
+
+const root = document.getElementById("dashboard")
+if (root) start()
+
+async function start() {
+  const fleet = new Fleet()
+  const embedded = document.getElementById("fleet")
+  try {
+    fleet.everything(embedded ? JSON.parse(embedded.textContent) : await getJSON(root.dataset.fleetUrl))
+  } catch {
+    return // the page stays as the server drew it, and its form works
+  }
+  new Dashboard(fleet)
+}
+
+class Dashboard {
+  constructor(fleet) {
+    this.fleet = fleet
+    this.filter = readFilter(location.search)
+    this.nodesDrawn = this.nodeKeys()
+    this.list = new List(document.getElementById("list"), root.dataset.reasons.split("|"), id => this.nodeTitle(id))
+    this.indicator = document.querySelector("[data-live]")
+    this.controls = document.getElementById("filter") && controls(document.getElementById("filter"), this)
+    this.state = "waiting"
+    root.dataset.ready = ""
+    this.holdWhileUsed()
+    this.show()
+    menu(document.getElementById("ct-menu"), fleet, id => this.apply({nodes: [id]}))
+    addEventListener("popstate", () => this.setFilter(readFilter(location.search)))
+    setInterval(() => this.tick(), 1000)
+    setInterval(() => this.tickSlowly(), 30000)
+    this.live = new Live(root.dataset.liveUrl, root.dataset.fleetUrl, fleet, {news: n => this.news(n), state: s => this.setState(s)})
+    this.live.open()
+  }
+
+  // apply changes parts of the filter, as a person asked; typing replaces the address, all else can be gone back from.
+  apply(parts, replace = false) {
+    const next = changed(this.filter, parts)
+    const url = urlOf(next)
+    if (url !== urlOf(this.filter)) history[replace ? "replaceState" : "pushState"](null, "", url)
+    this.setFilter(next)
+  }
+
+  clear() {
+    this.apply(cleared(this.filter))
+  }
+
+  setFilter(filter) {
+    this.filter = filter
+    this.show()
+  }
+
+  // show lays the list out for the filter now.
+  show() {
+    const rows = selectRows(this.fleet.rows, this.filter)
+    this.pending = false
+    if (!this.list.inOrder(rows) || this.laidFor !== layoutOf(this.filter)) this.list.lay(rows, this.filter, this.fleet.rows.size)
+    this.laidFor = layoutOf(this.filter)
+    this.controls?.show(this.filter, rows.length, this.fleet)
+    this.sayPending(false)
+    const none = document.getElementById("no-match")
+    if (none) none.hidden = rows.length > 0 || this.fleet.rows.size === 0
+  }
+
+  // news redraws what changed, and only that.
+  news(touched) {
+    if (this.nodesDrawn !== this.nodeKeys() || (this.fleet.rows.size > 0) !== (document.getElementById("filter") !== null)) return this.anew()
+    for (const id of touched.rows) this.list.redraw(this.fleet.rows.get(id))
+    for (const id of touched.numbers) this.list.refresh(this.fleet.rows.get(id))
+    for (const id of touched.gone) this.list.gone(id)
+    if (touched.banners) this.showBanners()
+    this.showNodes()
+    this.showFigures()
+    this.reorder()
+    this.tick()
+  }
+
+  // reorder lays the list out when its order or its members changed, but not under the pointer or the focus.
+  reorder() {
+    const rows = selectRows(this.fleet.rows, this.filter)
+    if (this.list.inOrder(rows)) return this.sayPending(false)
+    if (this.held()) return this.sayPending(true)
+    this.show()
+  }
+
+  held() {
+    return this.pointerIn || this.list.root.contains(document.activeElement)
+  }
+
+  holdWhileUsed() {
+    const el = this.list.root
+    const release = () => { if (this.pending && !this.held()) this.show() }
+    el.addEventListener("pointerenter", () => { this.pointerIn = true })
+    el.addEventListener("pointermove", () => { this.pointerIn = true })
+    el.addEventListener("pointerleave", () => { this.pointerIn = false; release() })
+    el.addEventListener("focusout", () => setTimeout(release))
+  }
+
+  sayPending(is) {
+    this.pending = is
+    const button = document.querySelector("[data-pending]")
+    if (button) button.hidden = !is
+  }
+
+  // anew asks the server for the page: nodes came or went, which changes its controls too.
+  anew() {
+    const go = () => { if (!document.activeElement?.matches("input, select")) location.reload() }
+    go()
+    document.addEventListener("focusout", () => setTimeout(go), {once: true})
+  }
+
+  nodeKeys() {
+    return this.fleet.nodes().map(n => `${n.id} ${n.label ?? ""}`).join("\n")
+  }
+
+  nodeTitle(id) {
+    const all = this.fleet.nodes(), n = all.find(n => n.id === id)
+    if (!n) return id.slice(id.indexOf("/") + 1)
+    const title = n.label || n.name
+    return all.some(o => o.id !== id && (o.label || o.name) === title) ? `${n.clusterName}/${title}` : title
+  }
+
+  showBanners() {
+    const box = document.getElementById("banners")
+    const old = new Map([...box.children].map(el => [el.dataset.key, el]))
+    this.drawnBanners ??= new Map()
+    setChildren(box, this.fleet.banners.map(b => {
+      const text = JSON.stringify(b), el = old.get(b.key)
+      if (el && this.drawnBanners.get(b.key) === text) return el
+      this.drawnBanners.set(b.key, text)
+      return draw.banner(b)
+    }))
+  }
+
+  showNodes() {
+    for (const n of this.fleet.nodes()) {
+      const el = document.querySelector(`[data-node-panel="${CSS.escape(n.id)}"]`)
+      if (el) draw.setNodePanel(el, n)
+    }
+    const sum = document.querySelector(".strip-sum"), all = this.fleet.nodes()
+    const down = all.filter(n => n.state !== "online").length
+    if (sum) sum.textContent = down ? `${all.length}, ${down} not reachable` : `${all.length}, all online`
+  }
+
+  showFigures() {
+    for (const [key, n] of Object.entries(this.fleet.figures())) {
+      for (const el of document.querySelectorAll(`[data-figure=${key}]`)) if (el.textContent !== String(n)) el.textContent = n
+    }
+    const attention = document.querySelector('[data-status-filter="attention"]')
+    if (attention) attention.toggleAttribute("data-none", this.fleet.figures().Attention === 0)
+    this.controls?.counts(this.fleet)
+  }
+
+  setState(state) {
+    this.state = state
+    this.tick()
+  }
+
+  tick() {
+    if (document.hidden) return
+    draw.refreshAges()
+    if (!this.indicator) return
+    const words = {live: "Live", waiting: "Reconnecting", off: "Not connected"}
+    const text = `${words[this.state]}, ${ago(this.fleet.fresh, now())}`
+    this.indicator.dataset.state = this.state
+    const el = this.indicator.querySelector("[data-live-text]")
+    if (el.textContent !== text) el.textContent = text
+  }
+
+  tickSlowly() {
+    if (document.hidden) return
+    for (const [id, el] of this.list.elements) {
+      const row = this.fleet.rows.get(id), up = el.querySelector(".up")
+      if (row?.live && row.boot && up) {
+        const text = `up ${duration(row.uptime)}`
+        if (up.textContent !== text) up.textContent = text
+      }
+    }
+  }
+}
+
+const layoutOf = f => `${f.table} ${f.byNode}`
