@@ -8,3 +8,4 @@ import "./js/copy.js";
 import "./js/ages.js";
 import "./js/keys.js";
 import "./js/palette.js";
+import "../../dashboard/js/page.js";
