@@ -55,7 +55,7 @@ func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) 
 	a := &app{dir: d.Data, log: log, store: st, guard: guard, metrics: web.NewMetrics()}
 	holder := uuid.Must(uuid.NewV7()).String()
 	a.watcher = watch.New(watch.Options{Store: st, Dial: a.dial, Now: time.Now, Log: log, Holder: holder, Alone: d.Database == ""})
-	a.signin = signin.New(signin.Options{Store: st, Proxmox: authorities{a}, Now: time.Now, Log: log,
+	a.signin = signin.New(signin.Options{Store: st, Proxmox: pve.SignInHosts{Guard: guard}, Now: time.Now, Log: log,
 		IdleFor: w.SessionIdle, Lifetime: w.SessionLife, Ended: a.personChanged, Back: a.personChanged})
 	a.connect = newConnect(a)
 	return a, nil

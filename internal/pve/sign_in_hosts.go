@@ -61,26 +61,15 @@ func (h SignInHosts) Renew(ctx context.Context, a authority.Authority, user stri
 }
 
 // CA reads the cluster's own root with a person's ticket, which any login may,
-// and makes the trust that pins it; see PinCA for what it insists on.
+// and makes the trust that pins it. Where that CA may not be pinned it is Unsupported.
 func (h SignInHosts) CA(ctx context.Context, a authority.Authority, ticket secret.Text) (trust authority.Trust, err error) {
 	err = h.with(a, Ticket{Ticket: ticket}, func(c *Client) error {
-		nodes, err := c.Nodes(ctx)
-		if err != nil {
-			return err
+		pinned, ok, err := c.OwnCA(ctx, "")
+		if err == nil && !ok {
+			err = problem.New(problem.Unsupported, "The certificate is not one that this cluster's own CA has signed.", "")
 		}
-		for _, n := range nodes.Rows {
-			files, err := c.CertificatesInfo(ctx, n.Name)
-			if err != nil {
-				continue // another node may answer
-			}
-			for _, f := range files {
-				if pinned, ok := PinCA(c.Leaf(), f.PEM); ok {
-					trust = pinned
-					return nil
-				}
-			}
-		}
-		return problem.New(problem.Unsupported, "The certificate is not one that this cluster's own CA has signed.", "")
+		trust = pinned
+		return err
 	})
 	return trust, err
 }
