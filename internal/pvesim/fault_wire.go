@@ -2,7 +2,6 @@ package pvesim
 
 import (
 	"bytes"
-	"compress/gzip"
 	"io"
 	"net"
 	"strconv"
@@ -218,16 +217,13 @@ func (w *wireFault) flood(n *Node, conn net.Conn, first []byte, left int64) {
 	}
 }
 
-// bomb is 1 GB of blanks inside a JSON list, compressed to about 1 MB.
+// bomb is 1 GB of blanks inside a JSON list, compressed to about 1 MB: one
+// gzip member of blanks, many times over.
 func bomb() []byte {
-	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
-	io.WriteString(w, `{"data":[`)
-	blanks := bytes.Repeat([]byte(" "), 1<<20)
+	blanks := gzipped(bytes.Repeat([]byte(" "), 1<<20))
+	b := gzipped([]byte(`{"data":[`))
 	for range 1 << 10 {
-		w.Write(blanks)
+		b = append(b, blanks...)
 	}
-	io.WriteString(w, `]}`)
-	w.Close()
-	return b.Bytes()
+	return append(b, gzipped([]byte(`]}`))...)
 }

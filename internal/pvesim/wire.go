@@ -255,7 +255,7 @@ func (n *Node) write(conn net.Conn, req *http.Request, rep *reply, last bool) bo
 	} else if gz {
 		h.WriteString("Content-Encoding: gzip\r\n")
 	}
-	if len(body) > 0 || rep.ctype != "" {
+	if len(body) > 0 || rep.ctype != "" || !last {
 		h.WriteString("Content-Length: " + strconv.FormatInt(rep.wire.length(len(body)), 10) + "\r\n")
 	}
 	if rep.ctype != "" {
