@@ -9,3 +9,4 @@ import "./js/ages.js";
 import "./js/keys.js";
 import "./js/palette.js";
 import "../../dashboard/js/page.js";
+import "../../signin/js/page.js";
