@@ -2,11 +2,10 @@ package connect
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"slices"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
@@ -14,33 +13,11 @@ import (
 	"berth/internal/secret"
 )
 
-// Choice is what a person decides after having seen a Finding.
-type Choice struct {
-	Name string
-	Also []string // members whose own addresses become further ways in
-	// Seen is the Digest of the Finding that was shown. Another one now is a
-	// conflict: what is saved is what the person saw.
-	Seen string
-}
-
-// Digest stands for what a person confirms with a finding: trust, members and their addresses.
-func (f Finding) Digest() string {
-	sum := sha256.New()
-	fmt.Fprintf(sum, "%s\n%s\n%s\n%s\n", f.Trust.Mode, f.Trust.Fingerprint, f.Address.HostPort(), f.Address.Node)
-	for _, m := range f.Members {
-		fmt.Fprintf(sum, "%s %s %s %t\n", m.Name, m.Address.HostPort(), m.Address.Leaf, m.Usable)
-	}
-	if f.Known != nil {
-		fmt.Fprintf(sum, "%s %d\n", f.Known.ID, f.Known.Version)
-	}
-	return hex.EncodeToString(sum.Sum(nil))
-}
-
 // Add checks the candidate once more and stores it, or makes it another address
 // of the person's entry for the same cluster. Fields of its problems: address,
 // token, secret, name. On problem.Conflict without a field the finding has
 // changed, and the new one is returned to be shown.
-func (s *Service) Add(ctx context.Context, by By, c Candidate, choice Choice) (fleet.Cluster, Finding, error) {
+func (s *Service) Add(ctx context.Context, by account.By, c fleet.Candidate, choice fleet.Confirmation) (fleet.Cluster, fleet.Finding, error) {
 	f, err := s.Check(ctx, by, c)
 	if err != nil {
 		return fleet.Cluster{}, f, err
@@ -53,8 +30,8 @@ func (s *Service) Add(ctx context.Context, by By, c Candidate, choice Choice) (f
 }
 
 // keep stores a finding: as a cluster of its own, or within the known one.
-func (s *Service) keep(ctx context.Context, by By, f Finding, choice Choice, tokenID string, token secret.Text) (fleet.Cluster, error) {
-	addresses, err := f.addresses(choice.Also)
+func (s *Service) keep(ctx context.Context, by account.By, f fleet.Finding, choice fleet.Confirmation, tokenID string, token secret.Text) (fleet.Cluster, error) {
+	addresses, err := addressesOf(f, choice.Also)
 	if err != nil {
 		return fleet.Cluster{}, err
 	}
@@ -66,8 +43,8 @@ func (s *Service) keep(ctx context.Context, by By, f Finding, choice Choice, tok
 		return fleet.Cluster{}, problem.Field("name", wrong)
 	}
 	now := s.now()
-	c := fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.owner(), Name: name, Standalone: f.Standalone,
-		Authority: authority.Authority{Addresses: addresses, Trust: f.Trust}, TokenID: tokenID, Members: f.members(nil),
+	c := fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.Owner(), Name: name, Standalone: f.Standalone,
+		Authority: authority.Authority{Addresses: addresses, Trust: f.Trust}, TokenID: tokenID, Members: membersOf(f, nil),
 		CreatedAt: now, UpdatedAt: now, Version: 1}
 	err = s.during(ctx, by, audit.ClusterAdd, name, c.ID, func() error { return s.create(ctx, by, f, c, token) })
 	if err != nil {
@@ -78,16 +55,16 @@ func (s *Service) keep(ctx context.Context, by By, f Finding, choice Choice, tok
 	return c, nil
 }
 
-func (s *Service) create(ctx context.Context, by By, f Finding, c fleet.Cluster, token secret.Text) error {
+func (s *Service) create(ctx context.Context, by account.By, f fleet.Finding, c fleet.Cluster, token secret.Text) error {
 	if err := s.store.CreateCluster(ctx, c, token); err != nil {
 		return err
 	}
-	return s.firstDefault(ctx, by, fleet.NodeID{Cluster: c.ID, Name: c.Members[max(0, f.localIndex())].Name})
+	return s.firstDefault(ctx, by, fleet.NodeID{Cluster: c.ID, Name: c.Members[max(0, localIndex(f))].Name})
 }
 
 // join makes the finding's addresses further ones of a cluster that is there
 // already. The token that was just proven there replaces the stored one.
-func (s *Service) join(ctx context.Context, by By, c fleet.Cluster, addresses []authority.Address, f Finding, tokenID string, token secret.Text) (fleet.Cluster, error) {
+func (s *Service) join(ctx context.Context, by account.By, c fleet.Cluster, addresses []authority.Address, f fleet.Finding, tokenID string, token secret.Text) (fleet.Cluster, error) {
 	for _, a := range addresses {
 		if _, there := sameAddress(c.Authority.Addresses, a); !there {
 			c.Authority.Addresses = append(slices.Clone(c.Authority.Addresses), a)
@@ -96,7 +73,7 @@ func (s *Service) join(ctx context.Context, by By, c fleet.Cluster, addresses []
 	if len(c.Authority.Addresses) > MaxAddresses {
 		return c, problem.Field("address", fmt.Sprintf("“%s” would have more than %d addresses.", c.Name, MaxAddresses))
 	}
-	c.TokenID, c.Members, c.Standalone, c.Halt, c.UpdatedAt = tokenID, f.members(c.Members), f.Standalone, nil, s.now()
+	c.TokenID, c.Members, c.Standalone, c.Halt, c.UpdatedAt = tokenID, membersOf(f, c.Members), f.Standalone, nil, s.now()
 	err := s.during(ctx, by, audit.ClusterEdit, c.Name, c.ID, func() error {
 		for _, a := range addresses {
 			if err := s.greet(ctx, authority.Authority{Addresses: []authority.Address{a}, Trust: c.Authority.Trust}); err != nil {
@@ -113,11 +90,11 @@ func (s *Service) join(ctx context.Context, by By, c fleet.Cluster, addresses []
 	return c, nil
 }
 
-// addresses are the one that was entered and those of the chosen members.
-func (f Finding) addresses(also []string) ([]authority.Address, error) {
+// addressesOf are the one that was entered and those of the chosen members.
+func addressesOf(f fleet.Finding, also []string) ([]authority.Address, error) {
 	addresses := []authority.Address{f.Address}
 	for _, name := range also {
-		i := slices.IndexFunc(f.Members, func(m MemberFound) bool { return m.Name == name })
+		i := slices.IndexFunc(f.Members, func(m fleet.FoundMember) bool { return m.Name == name })
 		if i < 0 || !f.Members[i].Usable {
 			return nil, problem.Field("also", "One of the chosen members cannot be used as a way in.")
 		}
@@ -133,8 +110,8 @@ func (f Finding) addresses(also []string) ([]authority.Address, error) {
 	return addresses, nil
 }
 
-// members are the finding's, with the labels that were given before.
-func (f Finding) members(before []fleet.Member) []fleet.Member {
+// membersOf are the finding's, with the labels that were given before.
+func membersOf(f fleet.Finding, before []fleet.Member) []fleet.Member {
 	members := make([]fleet.Member, len(f.Members))
 	for i, m := range f.Members {
 		members[i] = fleet.Member{Name: m.Name, Address: m.Told}
@@ -145,15 +122,15 @@ func (f Finding) members(before []fleet.Member) []fleet.Member {
 	return members
 }
 
-func (f Finding) localIndex() int {
-	return slices.IndexFunc(f.Members, func(m MemberFound) bool { return m.Local })
+func localIndex(f fleet.Finding) int {
+	return slices.IndexFunc(f.Members, func(m fleet.FoundMember) bool { return m.Local })
 }
 
 // firstDefault makes the node the default one when the person has none yet.
-func (s *Service) firstDefault(ctx context.Context, by By, node fleet.NodeID) error {
-	_, there, err := s.store.Default(ctx, by.owner())
+func (s *Service) firstDefault(ctx context.Context, by account.By, node fleet.NodeID) error {
+	_, there, err := s.store.Default(ctx, by.Owner())
 	if err != nil || there {
 		return err
 	}
-	return s.store.SetDefault(ctx, by.owner(), node)
+	return s.store.SetDefault(ctx, by.Owner(), node)
 }

@@ -7,7 +7,6 @@ import (
 
 	"berth/internal/authority"
 	"berth/internal/fleet"
-	"berth/internal/ops/connect"
 	"berth/internal/problem"
 	"berth/internal/pvesim"
 	"berth/internal/secret"
@@ -26,8 +25,8 @@ func TestAddCluster(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.Release != "9.2.11" || f.Standalone || f.Name != "lab" || f.Node() != "pve1" || f.Trust.Mode != authority.CAPin || f.Known != nil {
-		t.Errorf("finding: release %s, standalone %v, name %s, node %s, trust %s, known %v", f.Release, f.Standalone, f.Name, f.Node(), f.Trust.Mode, f.Known)
+	if f.Release != "9.2.11" || f.Standalone || f.Name != "lab" || f.Address.Node != "pve1" || f.Trust.Mode != authority.CAPin || f.Known != nil {
+		t.Errorf("finding: release %s, standalone %v, name %s, node %s, trust %s, known %v", f.Release, f.Standalone, f.Name, f.Address.Node, f.Trust.Mode, f.Known)
 	}
 	if len(f.Members) != 3 || !f.Members[0].Local || f.Members[0].Usable || !f.Members[1].Usable || !f.Members[2].Usable {
 		t.Errorf("members: %+v", f.Members)
@@ -36,7 +35,7 @@ func TestAddCluster(t *testing.T) {
 		t.Fatal("checking stored something")
 	}
 
-	stored, _, err := b.Add(t.Context(), by, c, connect.Choice{Name: "Home lab", Also: []string{"pve2"}, Seen: f.Digest()})
+	stored, _, err := b.Add(t.Context(), by, c, fleet.Confirmation{Name: "Home lab", Also: []string{"pve2"}, Seen: f.Digest()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +80,7 @@ func TestSecondEntryBecomesAnotherAddress(t *testing.T) {
 	if err != nil || f.Known == nil || f.Known.ID != first.ID {
 		t.Fatalf("the cluster was not recognised: %+v, %v", f.Known, err)
 	}
-	if _, _, err := b.Add(t.Context(), by, c, connect.Choice{Name: "whatever", Seen: f.Digest()}); err != nil {
+	if _, _, err := b.Add(t.Context(), by, c, fleet.Confirmation{Name: "whatever", Seen: f.Digest()}); err != nil {
 		t.Fatal(err)
 	}
 	all := b.clusters(by)
@@ -113,7 +112,7 @@ func TestTwoOwnersOfOneProxmoxStayApart(t *testing.T) {
 		wants(t, "Rename", b.Rename(t.Context(), ben, id, 1, "x"), problem.NotFound, "")
 		wants(t, "Label", b.Label(t.Context(), ben, fleet.NodeID{Cluster: id, Name: "pve1"}, "x"), problem.NotFound, "")
 		wants(t, "SetDefault", b.SetDefault(t.Context(), ben, fleet.NodeID{Cluster: id, Name: "pve1"}), problem.NotFound, "")
-		wants(t, "Reconnect", b.Reconnect(t.Context(), ben, id, connect.Change{Version: 1, Addresses: []string{"10.0.0.1"}, TokenID: "root@pam!x1", Secret: secret.New("s")}), problem.NotFound, "")
+		wants(t, "Reconnect", b.Reconnect(t.Context(), ben, id, fleet.Reconnection{Version: 1, Addresses: []string{"10.0.0.1"}, TokenID: "root@pam!x1", Secret: secret.New("s")}), problem.NotFound, "")
 	}
 	if len(b.clusters(anna)) != 1 {
 		t.Error("one person changed another's")
@@ -127,28 +126,28 @@ func TestAddStoresNothingWhenAnythingFails(t *testing.T) {
 	twin := b.sim.Cluster("twin").Node("pve1").Fingerprint()
 	tests := []struct {
 		name  string
-		with  func(c *connect.Candidate)
+		with  func(c *fleet.Candidate)
 		kind  problem.Kind
 		field string
 	}{
-		{"no fingerprint confirmed", func(c *connect.Candidate) { c.Fingerprint = "" }, problem.Invalid, "address"},
-		{"a fingerprint that is markup", func(c *connect.Candidate) { c.Fingerprint = "<script>" }, problem.Invalid, "address"},
-		{"the leaf is another one", func(c *connect.Candidate) { c.Fingerprint = twin }, problem.Untrusted, "address"},
-		{"no token id", func(c *connect.Candidate) { c.TokenID = "" }, problem.Invalid, "token"},
-		{"a token id with markup", func(c *connect.Candidate) { c.TokenID = "root@pam!<b>" }, problem.Invalid, "token"},
-		{"a token id with the secret in it", func(c *connect.Candidate) { c.TokenID = "root@pam!berth=" + c.Secret.Reveal() }, problem.Invalid, "token"},
-		{"no secret", func(c *connect.Candidate) { c.Secret = secret.Text{} }, problem.Invalid, "secret"},
-		{"a secret with a line break", func(c *connect.Candidate) { c.Secret = secret.New("a\r\nX-Evil: 1") }, problem.Invalid, "secret"},
-		{"an overlong secret", func(c *connect.Candidate) { c.Secret = secret.New(strings.Repeat("a", 10000)) }, problem.Invalid, "secret"},
-		{"a wrong secret", func(c *connect.Candidate) { c.Secret = secret.New("00000000-0000-0000-0000-000000000000") }, problem.Unauthorized, "secret"},
-		{"an unknown token", func(c *connect.Candidate) { c.TokenID = "root@pam!nobody" }, problem.Unauthorized, "secret"},
+		{"no fingerprint confirmed", func(c *fleet.Candidate) { c.Fingerprint = "" }, problem.Invalid, "address"},
+		{"a fingerprint that is markup", func(c *fleet.Candidate) { c.Fingerprint = "<script>" }, problem.Invalid, "address"},
+		{"the leaf is another one", func(c *fleet.Candidate) { c.Fingerprint = twin }, problem.Untrusted, "address"},
+		{"no token id", func(c *fleet.Candidate) { c.TokenID = "" }, problem.Invalid, "token"},
+		{"a token id with markup", func(c *fleet.Candidate) { c.TokenID = "root@pam!<b>" }, problem.Invalid, "token"},
+		{"a token id with the secret in it", func(c *fleet.Candidate) { c.TokenID = "root@pam!berth=" + c.Secret.Reveal() }, problem.Invalid, "token"},
+		{"no secret", func(c *fleet.Candidate) { c.Secret = secret.Text{} }, problem.Invalid, "secret"},
+		{"a secret with a line break", func(c *fleet.Candidate) { c.Secret = secret.New("a\r\nX-Evil: 1") }, problem.Invalid, "secret"},
+		{"an overlong secret", func(c *fleet.Candidate) { c.Secret = secret.New(strings.Repeat("a", 10000)) }, problem.Invalid, "secret"},
+		{"a wrong secret", func(c *fleet.Candidate) { c.Secret = secret.New("00000000-0000-0000-0000-000000000000") }, problem.Unauthorized, "secret"},
+		{"an unknown token", func(c *fleet.Candidate) { c.TokenID = "root@pam!nobody" }, problem.Unauthorized, "secret"},
 	}
 	for _, test := range tests {
 		c := good
 		test.with(&c)
 		_, err := b.Check(t.Context(), by, c)
 		wants(t, test.name, err, test.kind, test.field)
-		_, _, err = b.Add(t.Context(), by, c, connect.Choice{Name: "x"})
+		_, _, err = b.Add(t.Context(), by, c, fleet.Confirmation{Name: "x"})
 		wants(t, test.name+", added", err, test.kind, test.field)
 		if p := problem.Of(err); p != nil && good.Secret.Reveal() != "" && strings.Contains(p.Error()+p.Sentence(), good.Secret.Reveal()) {
 			t.Errorf("%s: the secret is in the error", test.name)
@@ -158,13 +157,13 @@ func TestAddStoresNothingWhenAnythingFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = b.Add(t.Context(), by, good, connect.Choice{Name: "x", Seen: "something else"})
+	_, _, err = b.Add(t.Context(), by, good, fleet.Confirmation{Name: "x", Seen: "something else"})
 	wants(t, "not what was shown", err, problem.Conflict, "")
 	for _, name := range []string{"", "   ", strings.Repeat("n", 101), "a\x1b[31mb", "a\u202eb"} {
-		_, _, err = b.Add(t.Context(), by, good, connect.Choice{Name: name, Seen: f.Digest()})
+		_, _, err = b.Add(t.Context(), by, good, fleet.Confirmation{Name: name, Seen: f.Digest()})
 		wants(t, "a name like "+name, err, problem.Invalid, "name")
 	}
-	_, _, err = b.Add(t.Context(), by, good, connect.Choice{Name: "x", Also: []string{"../../etc"}, Seen: f.Digest()})
+	_, _, err = b.Add(t.Context(), by, good, fleet.Confirmation{Name: "x", Also: []string{"../../etc"}, Seen: f.Digest()})
 	wants(t, "a member that is none", err, problem.Invalid, "also")
 	if len(b.clusters(by)) != 0 || len(b.watcher.reloaded) != 0 {
 		t.Error("something was stored")
@@ -180,7 +179,7 @@ func TestNameIsUniquePerOwner(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _, err = b.Add(t.Context(), by, c, connect.Choice{Name: "LAB", Seen: f.Digest()})
+	_, _, err = b.Add(t.Context(), by, c, fleet.Confirmation{Name: "LAB", Seen: f.Digest()})
 	wants(t, "a name that is taken", err, problem.Conflict, "name")
 }
 
@@ -258,7 +257,7 @@ func TestHostileMemberList(t *testing.T) {
 			for _, m := range f.Members {
 				names = append(names, m.Name)
 			}
-			_, _, err = b.Add(t.Context(), by, c, connect.Choice{Name: "x", Also: names, Seen: f.Digest()})
+			_, _, err = b.Add(t.Context(), by, c, fleet.Confirmation{Name: "x", Also: names, Seen: f.Digest()})
 			if err == nil {
 				t.Error("a member's hostile address was taken")
 			}

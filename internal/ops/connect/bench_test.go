@@ -10,7 +10,6 @@ import (
 
 	"berth/cmd/berth/reach"
 	"berth/internal/account"
-	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/ops/connect"
@@ -106,7 +105,7 @@ func newBench(t *testing.T) *bench {
 }
 
 // person signs in through the lab and has a ticket.
-func (b *bench) person(pveUser string) connect.By {
+func (b *bench) person(pveUser string) account.By {
 	b.t.Helper()
 	ctx := b.t.Context()
 	hosts, err := b.store.SignInHosts(ctx)
@@ -141,7 +140,7 @@ func (b *bench) person(pveUser string) connect.By {
 	if err := b.store.CreateSession(ctx, session, []byte(pveUser), ticket); err != nil {
 		b.t.Fatal(err)
 	}
-	return connect.By{Viewer: account.Viewer{User: user, Session: session, Host: "lab"}, Address: "192.0.2.9"}
+	return account.By{Viewer: account.Viewer{User: user, Session: session, Host: "lab"}, Address: "192.0.2.9"}
 }
 
 // authority is a node with its leaf pinned.
@@ -165,15 +164,15 @@ func (b *bench) token(cluster, name, role string) secret.Text {
 	return secret.New(b.sim.Cluster(cluster).AddToken("root@pam", name, spec))
 }
 
-func (b *bench) candidate(cluster, node, name, role string) connect.Candidate {
+func (b *bench) candidate(cluster, node, name, role string) fleet.Candidate {
 	a := b.authority(cluster, node)
 	address := a.Addresses[0]
 	address.Node, address.Leaf = "", ""
-	return connect.Candidate{Address: address, Fingerprint: a.Trust.Fingerprint, TokenID: "root@pam!" + name, Secret: b.token(cluster, name, role)}
+	return fleet.Candidate{Address: address, Fingerprint: a.Trust.Fingerprint, TokenID: "root@pam!" + name, Secret: b.token(cluster, name, role)}
 }
 
 // add adds a cluster as the pages do: look, check, add.
-func (b *bench) add(by connect.By, c connect.Candidate, name string, also ...string) fleet.Cluster {
+func (b *bench) add(by account.By, c fleet.Candidate, name string, also ...string) fleet.Cluster {
 	b.t.Helper()
 	ctx := b.t.Context()
 	seen, err := b.Look(ctx, by, c.Address.HostPort(), "")
@@ -185,7 +184,7 @@ func (b *bench) add(by connect.By, c connect.Candidate, name string, also ...str
 	if err != nil {
 		b.t.Fatalf("Check: %v", err)
 	}
-	stored, _, err := b.Add(ctx, by, c, connect.Choice{Name: name, Also: also, Seen: f.Digest()})
+	stored, _, err := b.Add(ctx, by, c, fleet.Confirmation{Name: name, Also: also, Seen: f.Digest()})
 	if err != nil {
 		b.t.Fatalf("Add: %v", err)
 	}
@@ -193,7 +192,7 @@ func (b *bench) add(by connect.By, c connect.Candidate, name string, also ...str
 }
 
 // trail is kind and result of the person's entries, oldest first.
-func (b *bench) trail(by connect.By) []string {
+func (b *bench) trail(by account.By) []string {
 	b.t.Helper()
 	entries, err := b.store.AuditEntries(b.t.Context(), store.AuditFilter{Owner: string(by.Viewer.User.ID)})
 	if err != nil {
@@ -206,7 +205,7 @@ func (b *bench) trail(by connect.By) []string {
 	return lines
 }
 
-func (b *bench) clusters(by connect.By) []fleet.Cluster {
+func (b *bench) clusters(by account.By) []fleet.Cluster {
 	b.t.Helper()
 	all, err := b.store.Clusters(b.t.Context(), string(by.Viewer.User.ID))
 	if err != nil {
@@ -230,5 +229,3 @@ func wants(t *testing.T, what string, err error, kind problem.Kind, field string
 		t.Errorf("%s: %q is no sentence", what, p.What)
 	}
 }
-
-var _ = audit.OK

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
@@ -17,59 +18,20 @@ import (
 // MinRelease is the oldest Proxmox VE that Berth works with.
 const MinRelease = 8
 
-// Candidate is what a person has entered and confirmed of a cluster to be added.
-type Candidate struct {
-	Address authority.Address
-	// Fingerprint of the leaf that the person saw and confirmed. Nothing secret goes to any other.
-	Fingerprint string
-	TokenID     string
-	Secret      secret.Text
-}
-
-// Finding is what Check learned. Nothing of it is stored.
-type Finding struct {
-	Address    authority.Address // with the node behind it and its leaf
-	Release    string
-	Standalone bool
-	Name       string // what the cluster calls itself, or the host's name
-	Quorate    bool
-	Members    []MemberFound // sorted by name
-	Trust      authority.Trust
-	Rights     fleet.Permissions
-	Verdicts   []fleet.Verdict
-	// Known is the person's own entry for this very cluster: saving makes the address another one of it.
-	Known *fleet.Cluster
-}
-
-// Node is the PVE name of the member behind the address.
-func (f Finding) Node() string { return f.Address.Node }
-
-// MemberFound is a member that the cluster itself told of.
-type MemberFound struct {
-	Name   string
-	Told   string // the address that the cluster told; may be empty
-	Online bool
-	Local  bool // it is the one behind the address that was typed
-	// Address is another way in, when one was told that Berth may dial and where the same trust holds.
-	Address authority.Address
-	Usable  bool
-	Why     string // why it is not usable, one sentence
-}
-
 // Check is the second step of adding: it uses the token over a connection that
 // shows the confirmed leaf, and learns version, members, trust and privileges.
 // Fields of its problems: address, token, secret.
-func (s *Service) Check(ctx context.Context, by By, c Candidate) (Finding, error) {
-	if err := c.valid(); err != nil {
-		return Finding{}, err
+func (s *Service) Check(ctx context.Context, by account.By, c fleet.Candidate) (fleet.Finding, error) {
+	if err := validCandidate(c); err != nil {
+		return fleet.Finding{}, err
 	}
 	if err := s.notYetMine(ctx, by, c.Address); err != nil {
-		return Finding{}, err
+		return fleet.Finding{}, err
 	}
 	if err := s.probing(ctx, by); err != nil {
-		return Finding{}, err
+		return fleet.Finding{}, err
 	}
-	var f Finding
+	var f fleet.Finding
 	err := s.during(ctx, by, audit.ClusterTest, c.Address.HostPort(), "", func() error {
 		found, err := s.inspect(ctx, c.Address, c.Fingerprint, Login{TokenID: c.TokenID, Secret: c.Secret})
 		if err != nil {
@@ -81,7 +43,7 @@ func (s *Service) Check(ctx context.Context, by By, c Candidate) (Finding, error
 	return f, err
 }
 
-func (c Candidate) valid() error {
+func validCandidate(c fleet.Candidate) error {
 	if !validFingerprint(c.Fingerprint) {
 		return problem.Field("address", "The certificate of this address has not been confirmed yet.")
 	}
@@ -119,20 +81,20 @@ func validSecret(s secret.Text) error {
 }
 
 // inspect asks one address, over a connection that shows that leaf, all that has to be known before it is stored.
-func (s *Service) inspect(ctx context.Context, address authority.Address, fingerprint string, as Login) (Finding, error) {
+func (s *Service) inspect(ctx context.Context, address authority.Address, fingerprint string, as Login) (fleet.Finding, error) {
 	address.Leaf = fingerprint
 	pinned := authority.Authority{Addresses: []authority.Address{address}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: fingerprint}}
 	conn, err := s.pve.Open(ctx, pinned, as)
 	if err != nil {
-		return Finding{}, aboutField("address", err)
+		return fleet.Finding{}, aboutField("address", err)
 	}
 	defer conn.Close()
 	f, err := s.ask(ctx, conn, address)
 	if err != nil {
-		return Finding{}, refused(err)
+		return fleet.Finding{}, refused(err)
 	}
 	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
-		return Finding{}, refused(err)
+		return fleet.Finding{}, refused(err)
 	}
 	s.otherWays(ctx, &f)
 	return f, nil
@@ -140,8 +102,8 @@ func (s *Service) inspect(ctx context.Context, address authority.Address, finger
 
 // ask learns all but the trust over an open connection. The version comes
 // first: it is the first call with the secret, and the last one if that is refused.
-func (s *Service) ask(ctx context.Context, conn Connection, address authority.Address) (f Finding, err error) {
-	f = Finding{Address: address, Quorate: true}
+func (s *Service) ask(ctx context.Context, conn Connection, address authority.Address) (f fleet.Finding, err error) {
+	f = fleet.Finding{Address: address, Quorate: true}
 	if f.Release, err = supported(ctx, conn, address); err != nil {
 		return f, err
 	}
@@ -182,13 +144,13 @@ func refused(err error) error {
 }
 
 // recognise finds the person's own entry for the same cluster.
-func (s *Service) recognise(ctx context.Context, by By, f *Finding) error {
-	clusters, err := s.store.Clusters(ctx, by.owner())
+func (s *Service) recognise(ctx context.Context, by account.By, f *fleet.Finding) error {
+	clusters, err := s.store.Clusters(ctx, by.Owner())
 	if err != nil {
 		return fmt.Errorf("reading clusters: %w", err)
 	}
 	for _, c := range clusters {
-		if f.isOf(c) {
+		if isOf(*f, c) {
 			known := c
 			f.Known = &known
 			return nil
@@ -199,7 +161,7 @@ func (s *Service) recognise(ctx context.Context, by By, f *Finding) error {
 
 // isOf reports whether a cluster that is stored already is the one that was
 // found: by its CA, or by a leaf that it serves over the pinned connection.
-func (f Finding) isOf(c fleet.Cluster) bool {
+func isOf(f fleet.Finding, c fleet.Cluster) bool {
 	pin := c.Authority.Trust
 	if pin.Fingerprint != "" && (pin.Fingerprint == f.Trust.Fingerprint || pin.Fingerprint == f.Address.Leaf) {
 		return true

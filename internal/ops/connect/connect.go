@@ -147,12 +147,4 @@ func New(o Options) *Service {
 	return &Service{store: o.Store, pve: o.Proxmox, watcher: o.Watcher, now: o.Now, log: o.Log}
 }
 
-// By is who acts, and from where.
-type By struct {
-	Viewer  account.Viewer
-	Address string // the client's
-}
-
-func (b By) owner() string { return string(b.Viewer.User.ID) }
-
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

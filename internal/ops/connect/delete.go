@@ -4,54 +4,48 @@ import (
 	"context"
 	"fmt"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/fleet"
 )
 
-// Deleted is what remains to be said after a cluster was deleted.
-type Deleted struct {
-	Name string
-	// Command removes the token, which Proxmox still has.
-	Command string
-}
-
 // Delete removes a cluster with its secret and its picture. It asks Proxmox
 // nothing and is never held up by it; another node becomes the default one.
-func (s *Service) Delete(ctx context.Context, by By, id fleet.ClusterID) (Deleted, error) {
-	c, err := s.store.Cluster(ctx, by.owner(), id)
+func (s *Service) Delete(ctx context.Context, by account.By, id fleet.ClusterID) (fleet.Deleted, error) {
+	c, err := s.store.Cluster(ctx, by.Owner(), id)
 	if err != nil {
-		return Deleted{}, err
+		return fleet.Deleted{}, err
 	}
 	err = s.during(ctx, by, audit.ClusterDrop, c.Name, c.ID, func() error {
-		if err := s.store.DeleteCluster(ctx, by.owner(), id); err != nil {
+		if err := s.store.DeleteCluster(ctx, by.Owner(), id); err != nil {
 			return err
 		}
 		s.rights.drop(id)
 		s.watcher.Reload(id)
 		return s.promote(ctx, by, id)
 	})
-	return Deleted{Name: c.Name, Command: fleet.RemoveTokenCommand(c.TokenID)}, err
+	return fleet.Deleted{Name: c.Name, Command: fleet.RemoveTokenCommand(c.TokenID)}, err
 }
 
 // promote makes the first online node of the oldest cluster that is left the
 // default one, when the default went with the deleted cluster.
-func (s *Service) promote(ctx context.Context, by By, gone fleet.ClusterID) error {
-	now, there, err := s.store.Default(ctx, by.owner())
+func (s *Service) promote(ctx context.Context, by account.By, gone fleet.ClusterID) error {
+	now, there, err := s.store.Default(ctx, by.Owner())
 	if err != nil {
 		return fmt.Errorf("reading the default node: %w", err)
 	}
 	if there && now.Cluster != gone {
 		return nil
 	}
-	clusters, err := s.store.Clusters(ctx, by.owner())
+	clusters, err := s.store.Clusters(ctx, by.Owner())
 	if err != nil {
 		return fmt.Errorf("reading clusters: %w", err)
 	}
-	next, ok := firstNode(clusters, s.watcher.Picture(by.owner()))
+	next, ok := firstNode(clusters, s.watcher.Picture(by.Owner()))
 	if !ok {
 		return nil
 	}
-	return s.store.SetDefault(ctx, by.owner(), next)
+	return s.store.SetDefault(ctx, by.Owner(), next)
 }
 
 // firstNode is the first online node in the order of the clusters' age, or the first one at all when none is known to be online.

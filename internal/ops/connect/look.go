@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
@@ -14,7 +15,7 @@ import (
 // Look is the first step of adding: what answers at an address that a person
 // typed. It makes one request that needs no login, and trusts nothing of the
 // answer. Problems of kind Invalid and Conflict are about the field "address".
-func (s *Service) Look(ctx context.Context, by By, typed, port string) (authority.Seen, error) {
+func (s *Service) Look(ctx context.Context, by account.By, typed, port string) (authority.Seen, error) {
 	address, err := ParseAddress(typed, port)
 	if err != nil {
 		return authority.Seen{}, err
@@ -72,8 +73,8 @@ func notProxmox(address authority.Address) error {
 }
 
 // notYetMine refuses an address that one of the person's own clusters has.
-func (s *Service) notYetMine(ctx context.Context, by By, address authority.Address) error {
-	clusters, err := s.store.Clusters(ctx, by.owner())
+func (s *Service) notYetMine(ctx context.Context, by account.By, address authority.Address) error {
+	clusters, err := s.store.Clusters(ctx, by.Owner())
 	if err != nil {
 		return fmt.Errorf("reading clusters: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 
 // members learns who belongs to the cluster. Its own status tells addresses and
 // quorum, where the token may read it; the list of nodes tells names and leaves to everybody.
-func (s *Service) members(ctx context.Context, conn Connection, f *Finding) error {
+func (s *Service) members(ctx context.Context, conn Connection, f *fleet.Finding) error {
 	nodes, err := conn.Nodes(ctx)
 	if err != nil {
 		return err
@@ -49,15 +49,15 @@ func (s *Service) members(ctx context.Context, conn Connection, f *Finding) erro
 }
 
 // merge makes one list of both; names that do not fit Proxmox's grammar are left out.
-func merge(nodes []Node, status Status, address authority.Address) []MemberFound {
-	byName := map[string]*MemberFound{}
+func merge(nodes []Node, status Status, address authority.Address) []fleet.FoundMember {
+	byName := map[string]*fleet.FoundMember{}
 	leaves := map[string]string{}
-	add := func(name string) *MemberFound {
+	add := func(name string) *fleet.FoundMember {
 		if !fleet.ValidNodeName(name) || len(byName) >= maxMembers && byName[name] == nil {
-			return &MemberFound{}
+			return &fleet.FoundMember{}
 		}
 		if byName[name] == nil {
-			byName[name] = &MemberFound{Name: name}
+			byName[name] = &fleet.FoundMember{Name: name}
 		}
 		return byName[name]
 	}
@@ -71,23 +71,23 @@ func merge(nodes []Node, status Status, address authority.Address) []MemberFound
 		member := add(m.Name)
 		member.Told, member.Online, member.Local = clean(m.Address, 100), m.Online, m.Local
 	}
-	found := make([]MemberFound, 0, len(byName))
+	found := make([]fleet.FoundMember, 0, len(byName))
 	for name, m := range byName {
 		m.Address.Leaf = leaves[name]
 		found = append(found, *m)
 	}
-	slices.SortFunc(found, func(a, b MemberFound) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(found, func(a, b fleet.FoundMember) int { return strings.Compare(a.Name, b.Name) })
 	markLocal(found, address)
 	return found
 }
 
 // markLocal finds the node behind the address by the leaf that it serves; the
 // answer's own word counts only where no leaf tells.
-func markLocal(members []MemberFound, address authority.Address) {
-	byLeaf := func(m MemberFound) bool { return m.Address.Leaf != "" && m.Address.Leaf == address.Leaf }
+func markLocal(members []fleet.FoundMember, address authority.Address) {
+	byLeaf := func(m fleet.FoundMember) bool { return m.Address.Leaf != "" && m.Address.Leaf == address.Leaf }
 	at := slices.IndexFunc(members, byLeaf)
 	if at < 0 {
-		at = slices.IndexFunc(members, func(m MemberFound) bool { return m.Local })
+		at = slices.IndexFunc(members, func(m fleet.FoundMember) bool { return m.Local })
 	}
 	if at < 0 && len(members) == 1 {
 		at = 0
@@ -100,7 +100,7 @@ func markLocal(members []MemberFound, address authority.Address) {
 // otherWays looks which members' own addresses may become further ways in:
 // those that Berth may dial and where the cluster's trust holds. Nothing that
 // needs a login is asked there.
-func (s *Service) otherWays(ctx context.Context, f *Finding) {
+func (s *Service) otherWays(ctx context.Context, f *fleet.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
 	var wait sync.WaitGroup
@@ -124,7 +124,7 @@ func (s *Service) otherWays(ctx context.Context, f *Finding) {
 	wait.Wait()
 }
 
-func (s *Service) otherWay(ctx context.Context, f *Finding, m *MemberFound) {
+func (s *Service) otherWay(ctx context.Context, f *fleet.Finding, m *fleet.FoundMember) {
 	leaf := m.Address.Leaf
 	if m.Told == "" {
 		m.Why = "Its address is not known: the token lacks Sys.Audit on /."

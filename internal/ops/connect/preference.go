@@ -4,19 +4,20 @@ import (
 	"context"
 	"slices"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/problem"
 )
 
 // SetDefault makes a node the one that new containers are proposed for.
-func (s *Service) SetDefault(ctx context.Context, by By, node fleet.NodeID) error {
+func (s *Service) SetDefault(ctx context.Context, by account.By, node fleet.NodeID) error {
 	c, m, err := s.member(ctx, by, node)
 	if err != nil {
 		return err
 	}
 	return s.during(ctx, by, audit.DefaultSet, m.Title(), c.ID, func() error {
-		return s.store.SetDefault(ctx, by.owner(), node)
+		return s.store.SetDefault(ctx, by.Owner(), node)
 	})
 }
 
@@ -44,8 +45,8 @@ func (s *Service) Default(ctx context.Context, owner string) (node fleet.NodeID,
 }
 
 // Rename gives a cluster another name. version is the one that the person saw. Field: name.
-func (s *Service) Rename(ctx context.Context, by By, id fleet.ClusterID, version int64, typed string) error {
-	c, err := s.store.Cluster(ctx, by.owner(), id)
+func (s *Service) Rename(ctx context.Context, by account.By, id fleet.ClusterID, version int64, typed string) error {
+	c, err := s.store.Cluster(ctx, by.Owner(), id)
 	if err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (s *Service) Rename(ctx context.Context, by By, id fleet.ClusterID, version
 }
 
 // Label gives a node a label of the person's own; an empty one takes it away. Field: label.
-func (s *Service) Label(ctx context.Context, by By, node fleet.NodeID, typed string) error {
+func (s *Service) Label(ctx context.Context, by account.By, node fleet.NodeID, typed string) error {
 	c, m, err := s.member(ctx, by, node)
 	if err != nil {
 		return err
@@ -83,7 +84,7 @@ func (s *Service) Label(ctx context.Context, by By, node fleet.NodeID, typed str
 		return nil
 	}
 	return s.during(ctx, by, audit.ClusterEdit, m.Name, c.ID, func() error {
-		if err := s.store.SetLabel(ctx, by.owner(), c.ID, m.Name, label); err != nil {
+		if err := s.store.SetLabel(ctx, by.Owner(), c.ID, m.Name, label); err != nil {
 			return err
 		}
 		s.watcher.Reload(c.ID)
@@ -91,8 +92,8 @@ func (s *Service) Label(ctx context.Context, by By, node fleet.NodeID, typed str
 	})
 }
 
-func (s *Service) member(ctx context.Context, by By, node fleet.NodeID) (fleet.Cluster, fleet.Member, error) {
-	c, err := s.store.Cluster(ctx, by.owner(), node.Cluster)
+func (s *Service) member(ctx context.Context, by account.By, node fleet.NodeID) (fleet.Cluster, fleet.Member, error) {
+	c, err := s.store.Cluster(ctx, by.Owner(), node.Cluster)
 	if err != nil {
 		return c, fleet.Member{}, err
 	}

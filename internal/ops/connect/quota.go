@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"berth/internal/account"
 	"berth/internal/problem"
 )
 
@@ -19,8 +20,8 @@ const (
 
 // probing counts one connection that a person sets off. It is refused past the
 // limit, so that Berth is nobody's port scanner.
-func (s *Service) probing(ctx context.Context, by By) error {
-	key, now := "probe:"+by.owner(), s.now()
+func (s *Service) probing(ctx context.Context, by account.By) error {
+	key, now := "probe:"+by.Owner(), s.now()
 	n, err := s.store.CountAttempts(ctx, key, now.Add(-probeWindow))
 	if err != nil {
 		return fmt.Errorf("counting connection attempts: %w", err)

@@ -5,29 +5,20 @@ import (
 	"fmt"
 	"slices"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/problem"
 	"berth/internal/secret"
 )
 
-// Change is what a person wants a stored cluster's connection to become.
-type Change struct {
-	Version   int64    // of the cluster that the person saw
-	Addresses []string // as typed, in the order in which they are tried
-	TokenID   string
-	Secret    secret.Text // empty keeps the stored one, where that is allowed
-	// Accept has the fingerprints that the person saw and accepted in place of, or beside, what is pinned.
-	Accept []string
-}
-
 // Reconnect changes addresses, token or pins of a cluster, after all of it was
 // tried. A certificate that the pin does not prove ends in a problem of kind
 // Untrusted with both fingerprints; it is taken only when its own is in Accept.
 // A changed address, token or pin asks for the secret again. Fields: addresses,
 // token, secret.
-func (s *Service) Reconnect(ctx context.Context, by By, id fleet.ClusterID, ch Change) error {
-	c, err := s.store.Cluster(ctx, by.owner(), id)
+func (s *Service) Reconnect(ctx context.Context, by account.By, id fleet.ClusterID, ch fleet.Reconnection) error {
+	c, err := s.store.Cluster(ctx, by.Owner(), id)
 	if err != nil {
 		return err
 	}
@@ -60,7 +51,7 @@ type plan struct {
 	mustProve bool // the stored secret may not be used for it
 }
 
-func (s *Service) changed(ctx context.Context, by By, c fleet.Cluster, ch Change) (plan, error) {
+func (s *Service) changed(ctx context.Context, by account.By, c fleet.Cluster, ch fleet.Reconnection) (plan, error) {
 	p := plan{before: c, after: c, secret: ch.Secret, accept: ch.Accept}
 	if _, _, ok := fleet.ParseTokenID(ch.TokenID); !ok {
 		return p, problem.Field("token", "Enter the whole token ID, such as root@pam!berth.")
@@ -70,7 +61,7 @@ func (s *Service) changed(ctx context.Context, by By, c fleet.Cluster, ch Change
 			return p, err
 		}
 	}
-	others, err := s.store.Clusters(ctx, by.owner())
+	others, err := s.store.Clusters(ctx, by.Owner())
 	if err != nil {
 		return p, fmt.Errorf("reading clusters: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"berth/internal/account"
 	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/problem"
@@ -45,14 +46,14 @@ func readAddresses(c fleet.Cluster, typed []string, others []fleet.Cluster) (add
 }
 
 // reconnect tries the plan and stores it when all of it holds.
-func (s *Service) reconnect(ctx context.Context, by By, p plan) error {
+func (s *Service) reconnect(ctx context.Context, by account.By, p plan) error {
 	good, err := s.settle(ctx, &p)
 	if err != nil {
 		return err
 	}
 	token := p.secret
 	if token.Empty() {
-		if token, err = s.store.ClusterSecret(ctx, by.owner(), p.before.ID); err != nil {
+		if token, err = s.store.ClusterSecret(ctx, by.Owner(), p.before.ID); err != nil {
 			return fmt.Errorf("opening the token's secret: %w", err)
 		}
 	}
@@ -167,8 +168,8 @@ func (s *Service) rebase(ctx context.Context, p *plan, at int, distrust error) e
 	if err != nil {
 		return toField("addresses", err)
 	}
-	p.after.Authority.Trust, p.after.Members, p.after.Standalone = f.Trust, f.members(p.before.Members), f.Standalone
-	addresses[at].Node = f.Node()
+	p.after.Authority.Trust, p.after.Members, p.after.Standalone = f.Trust, membersOf(f, p.before.Members), f.Standalone
+	addresses[at].Node = f.Address.Node
 	if f.Trust.Mode == authority.LeafPin {
 		addresses[at].Leaf = leaf
 	}

@@ -11,22 +11,16 @@ import (
 // that a page can show it without asking Proxmox. It is lost with the process.
 type rights struct {
 	mu   sync.Mutex
-	last map[fleet.ClusterID]Rights
-}
-
-// Rights is what a token may do, as read at a time.
-type Rights struct {
-	Permissions fleet.Permissions
-	At          time.Time
+	last map[fleet.ClusterID]fleet.Rights
 }
 
 func (r *rights) keep(id fleet.ClusterID, p fleet.Permissions, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.last == nil {
-		r.last = map[fleet.ClusterID]Rights{}
+		r.last = map[fleet.ClusterID]fleet.Rights{}
 	}
-	r.last[id] = Rights{p, at}
+	r.last[id] = fleet.Rights{Permissions: p, At: at}
 }
 
 func (r *rights) drop(id fleet.ClusterID) {
@@ -37,7 +31,7 @@ func (r *rights) drop(id fleet.ClusterID) {
 
 // RightsOf is what the token of a cluster was last found to be allowed; ok is
 // false when this process has not asked yet.
-func (s *Service) RightsOf(id fleet.ClusterID) (Rights, bool) {
+func (s *Service) RightsOf(id fleet.ClusterID) (fleet.Rights, bool) {
 	s.rights.mu.Lock()
 	defer s.rights.mu.Unlock()
 	last, ok := s.rights.last[id]

@@ -3,51 +3,29 @@ package connect
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"time"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/problem"
 )
 
-// Report is what a test of a stored cluster found.
-type Report struct {
-	Cluster  fleet.ClusterID
-	At       time.Time
-	Ways     []WayReport // one for each address, in their order
-	Release  string
-	Verdicts []fleet.Verdict
-	Trouble  *problem.Problem // why the token could not be tested, or what Proxmox said of it
-}
-
-// WayReport is how one address did.
-type WayReport struct {
-	Address authority.Address
-	Took    time.Duration
-	Trouble *problem.Problem
-}
-
-// Failed reports whether anything is wrong.
-func (r Report) Failed() bool {
-	return r.Trouble != nil || slices.ContainsFunc(r.Ways, func(w WayReport) bool { return w.Trouble != nil })
-}
-
 // Test asks each address of a cluster for what needs no login, and then, over
 // one where the trust holds, version and privileges with the stored token. It
 // changes nothing; what is wrong is in the report, and the error is Berth's own.
-func (s *Service) Test(ctx context.Context, by By, id fleet.ClusterID) (Report, error) {
-	c, err := s.store.Cluster(ctx, by.owner(), id)
+func (s *Service) Test(ctx context.Context, by account.By, id fleet.ClusterID) (fleet.TestReport, error) {
+	c, err := s.store.Cluster(ctx, by.Owner(), id)
 	if err != nil {
-		return Report{}, err
+		return fleet.TestReport{}, err
 	}
 	if err := s.probing(ctx, by); err != nil {
-		return Report{}, err
+		return fleet.TestReport{}, err
 	}
-	r := Report{Cluster: id, At: s.now()}
+	r := fleet.TestReport{Cluster: id, At: s.now()}
 	var own error
 	err = s.during(ctx, by, audit.ClusterTest, c.Name, id, func() error {
 		ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
@@ -65,14 +43,14 @@ func (s *Service) Test(ctx context.Context, by By, id fleet.ClusterID) (Report, 
 	return r, nil
 }
 
-func (s *Service) ways(ctx context.Context, a authority.Authority) []WayReport {
-	ways := make([]WayReport, len(a.Addresses))
+func (s *Service) ways(ctx context.Context, a authority.Authority) []fleet.WayReport {
+	ways := make([]fleet.WayReport, len(a.Addresses))
 	var wait sync.WaitGroup
 	for i, address := range a.Addresses {
 		wait.Go(func() {
 			began := s.now()
 			err := s.greet(ctx, authority.Authority{Addresses: []authority.Address{address}, Trust: a.Trust})
-			ways[i] = WayReport{Address: address, Took: s.now().Sub(began), Trouble: asProblem(err)}
+			ways[i] = fleet.WayReport{Address: address, Took: s.now().Sub(began), Trouble: asProblem(err)}
 		})
 	}
 	wait.Wait()
@@ -92,7 +70,7 @@ func asProblem(err error) *problem.Problem {
 }
 
 // testToken uses only the addresses that answered as they should.
-func (s *Service) testToken(ctx context.Context, by By, c fleet.Cluster, r *Report) error {
+func (s *Service) testToken(ctx context.Context, by account.By, c fleet.Cluster, r *fleet.TestReport) error {
 	good := authority.Authority{Trust: c.Authority.Trust}
 	for _, w := range r.Ways {
 		if w.Trouble == nil {
@@ -102,7 +80,7 @@ func (s *Service) testToken(ctx context.Context, by By, c fleet.Cluster, r *Repo
 	if len(good.Addresses) == 0 {
 		return r.Ways[0].Trouble
 	}
-	token, err := s.store.ClusterSecret(ctx, by.owner(), c.ID)
+	token, err := s.store.ClusterSecret(ctx, by.Owner(), c.ID)
 	if err != nil {
 		return fmt.Errorf("opening the token's secret: %w", err)
 	}
@@ -118,13 +96,12 @@ func (s *Service) testToken(ctx context.Context, by By, c fleet.Cluster, r *Repo
 	if err != nil {
 		return refused(err)
 	}
-	r.Verdicts = fleet.Examine(permissions)
 	s.rights.keep(c.ID, permissions, s.now())
 	return nil
 }
 
-// Summary is the report in one sentence.
-func (r Report) Summary(name string) string {
+// Summary is a report in one sentence.
+func Summary(r fleet.TestReport, name string) string {
 	if r.Trouble != nil {
 		return r.Trouble.Sentence()
 	}
@@ -141,8 +118,8 @@ func (r Report) Summary(name string) string {
 }
 
 // Retry lets the watcher try a cluster once that it had given up, or that it waits for.
-func (s *Service) Retry(ctx context.Context, by By, id fleet.ClusterID) error {
-	c, err := s.store.Cluster(ctx, by.owner(), id)
+func (s *Service) Retry(ctx context.Context, by account.By, id fleet.ClusterID) error {
+	c, err := s.store.Cluster(ctx, by.Owner(), id)
 	if err != nil {
 		return err
 	}
@@ -150,6 +127,6 @@ func (s *Service) Retry(ctx context.Context, by By, id fleet.ClusterID) error {
 		return err
 	}
 	return s.during(ctx, by, audit.ClusterRetry, c.Name, id, func() error {
-		return s.watcher.TryNow(ctx, by.owner(), id)
+		return s.watcher.TryNow(ctx, by.Owner(), id)
 	})
 }

@@ -14,41 +14,9 @@ import (
 	"berth/internal/problem"
 )
 
-// Wish is what token a person wants to have made with their own ticket.
-type Wish struct {
-	Tier  fleet.Tier
-	Pools []string // empty: the whole cluster
-	Name  string   // the part after "!"
-	Days  int      // until it expires
-}
-
-// ExpiryDays are the expiries that are offered.
-var ExpiryDays = []int{30, 90, 365}
-
-// Call is one call to Proxmox, as it is shown before it is made.
-type Call struct {
-	Method, Path string
-	Fields       []string // "privsep=1"
-}
-
-// Preparation is what making the token would do. Nothing was changed for it.
-type Preparation struct {
-	Host    account.SignInHost
-	TokenID string
-	Finding Finding
-	Expires time.Time
-	Calls   []Call
-	// Lacks says what the person may not do of it, and Commands who may can run by hand.
-	Lacks    []string
-	Commands []string
-
-	grants []fleet.Grant
-	roles  []fleet.Tier // that have to be made first
-}
-
 // Offered is the sign-in host through which the person is here, when a token
 // can be made on it: it is not one of their clusters yet.
-func (s *Service) Offered(ctx context.Context, by By) (account.SignInHost, bool, error) {
+func (s *Service) Offered(ctx context.Context, by account.By) (account.SignInHost, bool, error) {
 	host, err := s.store.SignInHost(ctx, by.Viewer.User.Host)
 	if problem.Is(err, problem.NotFound) || err == nil && len(host.Authority.Addresses) == 0 {
 		return host, false, nil
@@ -56,7 +24,7 @@ func (s *Service) Offered(ctx context.Context, by By) (account.SignInHost, bool,
 	if err != nil {
 		return host, false, fmt.Errorf("reading the sign-in host: %w", err)
 	}
-	clusters, err := s.store.Clusters(ctx, by.owner())
+	clusters, err := s.store.Clusters(ctx, by.Owner())
 	if err != nil {
 		return host, false, fmt.Errorf("reading clusters: %w", err)
 	}
@@ -69,23 +37,23 @@ func (s *Service) Offered(ctx context.Context, by By) (account.SignInHost, bool,
 // Prepare reads, with the person's ticket, all that has to be shown before the
 // token is made: members, the calls, and whether the person may make them.
 // Fields: name, pools, days, tier.
-func (s *Service) Prepare(ctx context.Context, by By, w Wish) (Preparation, error) {
-	if err := w.valid(by); err != nil {
-		return Preparation{}, err
+func (s *Service) Prepare(ctx context.Context, by account.By, w fleet.TokenWish) (fleet.TokenPlan, error) {
+	if err := validWish(w, by); err != nil {
+		return fleet.TokenPlan{}, err
 	}
 	host, offered, err := s.Offered(ctx, by)
 	if err != nil {
-		return Preparation{}, err
+		return fleet.TokenPlan{}, err
 	}
 	if !offered {
-		return Preparation{}, problem.New(problem.Conflict, "This Proxmox is one of your nodes already.", "Edit that entry to give it another token.")
+		return fleet.TokenPlan{}, problem.New(problem.Conflict, "This Proxmox is one of your nodes already.", "Edit that entry to give it another token.")
 	}
 	if err := s.probing(ctx, by); err != nil {
-		return Preparation{}, err
+		return fleet.TokenPlan{}, err
 	}
-	var p Preparation
+	var p fleet.TokenPlan
 	err = s.during(ctx, by, audit.ClusterTest, host.Name, "", func() error {
-		conn, err := s.asPerson(ctx, by, host)
+		conn, err := s.asPerson(ctx, by, host.Authority)
 		if err != nil {
 			return err
 		}
@@ -96,7 +64,7 @@ func (s *Service) Prepare(ctx context.Context, by By, w Wish) (Preparation, erro
 	return p, err
 }
 
-func (w Wish) valid(by By) error {
+func validWish(w fleet.TokenWish, by account.By) error {
 	if w.Tier != fleet.TierLook && w.Tier != fleet.TierManage {
 		return problem.Field("tier", "Choose what the token is for.")
 	}
@@ -107,7 +75,7 @@ func (w Wish) valid(by By) error {
 	if len(id) > fleet.MaxMadeTokenID {
 		return problem.Field("name", fmt.Sprintf("User and name together have at most %d characters.", fleet.MaxMadeTokenID))
 	}
-	if !slices.Contains(ExpiryDays, w.Days) {
+	if !slices.Contains(fleet.ExpiryDays, w.Days) {
 		return problem.Field("days", "Choose one of the expiries.")
 	}
 	if len(w.Pools) > 20 {
@@ -129,10 +97,10 @@ func validPool(name string) bool {
 }
 
 // asPerson opens the sign-in host's own pinned addresses, and no other, with the person's ticket.
-func (s *Service) asPerson(ctx context.Context, by By, host account.SignInHost) (Connection, error) {
+func (s *Service) asPerson(ctx context.Context, by account.By, host authority.Authority) (Connection, error) {
 	ticket, _, err := s.store.Ticket(ctx, by.Viewer.Session.ID)
 	if err == nil {
-		conn, openErr := s.pve.Open(ctx, host.Authority, Login{User: by.Viewer.User.PVEUser, Secret: ticket})
+		conn, openErr := s.pve.Open(ctx, host, Login{User: by.Viewer.User.PVEUser, Secret: ticket})
 		if !problem.Is(openErr, problem.Unauthorized) {
 			return conn, openErr
 		}
@@ -142,36 +110,36 @@ func (s *Service) asPerson(ctx context.Context, by By, host account.SignInHost) 
 	return nil, problem.New(problem.NeedProof, "Your Proxmox ticket has ended.", "Give your password again.")
 }
 
-func (s *Service) prepare(ctx context.Context, by By, host account.SignInHost, w Wish, conn Connection) (Preparation, error) {
+func (s *Service) prepare(ctx context.Context, by account.By, host account.SignInHost, w fleet.TokenWish, conn Connection) (fleet.TokenPlan, error) {
 	f, err := s.askHost(ctx, conn, host)
 	if err != nil {
-		return Preparation{}, err
+		return fleet.TokenPlan{}, err
 	}
 	roles, err := conn.Roles(ctx)
 	if err != nil {
-		return Preparation{}, err
+		return fleet.TokenPlan{}, err
 	}
-	p := Preparation{Host: host, TokenID: by.Viewer.User.PVEUser + "!" + w.Name, Finding: f,
-		Expires: s.now().AddDate(0, 0, w.Days).Truncate(time.Second), grants: w.Tier.Grants(w.Pools)}
+	p := fleet.TokenPlan{Host: host.Name, Authority: host.Authority, TokenID: by.Viewer.User.PVEUser + "!" + w.Name, Finding: f,
+		Expires: s.now().AddDate(0, 0, w.Days).Truncate(time.Second), Grants: w.Tier.Grants(w.Pools)}
 	for _, tier := range []fleet.Tier{fleet.TierLook, fleet.TierManage} {
-		if !slices.ContainsFunc(p.grants, func(g fleet.Grant) bool { return g.Role == tier.Role() }) {
+		if !slices.ContainsFunc(p.Grants, func(g fleet.Grant) bool { return g.Role == tier.Role() }) {
 			continue
 		}
 		has, there := roles[tier.Role()]
 		if !there {
-			p.roles = append(p.roles, tier)
+			p.Roles = append(p.Roles, tier)
 		} else if err := fitting(tier, has); err != nil {
 			return p, err
 		}
 	}
-	p.Calls = p.calls(by.Viewer.User.PVEUser, w.Name)
-	p.Lacks = p.lacks(f.Rights)
-	p.Commands = fleet.MakeTokenCommands(p.TokenID, w.Days, p.grants)
+	p.Calls = callsOf(p, by.Viewer.User.PVEUser, w.Name)
+	p.Lacks = lacksOf(p, f.Rights)
+	p.Commands = fleet.MakeTokenCommands(p.TokenID, w.Days, p.Grants)
 	return p, nil
 }
 
 // askHost learns of the sign-in host's cluster what Check learns of another's.
-func (s *Service) askHost(ctx context.Context, conn Connection, host account.SignInHost) (Finding, error) {
+func (s *Service) askHost(ctx context.Context, conn Connection, host account.SignInHost) (fleet.Finding, error) {
 	f, err := s.ask(ctx, conn, conn.Answering())
 	if err != nil {
 		return f, err
@@ -203,29 +171,31 @@ func fitting(tier fleet.Tier, has []string) error {
 	return nil
 }
 
-func (p Preparation) calls(user, name string) []Call {
-	var calls []Call
-	for _, tier := range p.roles {
-		calls = append(calls, Call{"POST", "/access/roles", []string{"roleid=" + tier.Role(), "privs=" + strings.Join(tier.Privileges(), ",")}})
+func callsOf(p fleet.TokenPlan, user, name string) []fleet.PlannedCall {
+	call := func(method, path string, fields ...string) fleet.PlannedCall {
+		return fleet.PlannedCall{Method: method, Path: path, Fields: fields}
 	}
-	calls = append(calls, Call{"POST", "/access/users/" + user + "/token/" + name,
-		[]string{"privsep=1", "expire=" + fmt.Sprint(p.Expires.Unix()), "comment=" + tokenComment}})
-	for _, g := range p.grants {
-		calls = append(calls, Call{"PUT", "/access/acl", []string{"path=" + g.Path, "roles=" + g.Role, "tokens=" + p.TokenID, "propagate=1"}})
+	var calls []fleet.PlannedCall
+	for _, tier := range p.Roles {
+		calls = append(calls, call("POST", "/access/roles", "roleid="+tier.Role(), "privs="+strings.Join(tier.Privileges(), ",")))
 	}
-	return append(calls, Call{"GET", "/access/permissions", []string{"as the new token"}})
+	calls = append(calls, call("POST", "/access/users/"+user+"/token/"+name, "privsep=1", fmt.Sprintf("expire=%d", p.Expires.Unix()), "comment="+tokenComment))
+	for _, g := range p.Grants {
+		calls = append(calls, call("PUT", "/access/acl", "path="+g.Path, "roles="+g.Role, "tokens="+p.TokenID, "propagate=1"))
+	}
+	return append(calls, call("GET", "/access/permissions", "as the new token"))
 }
 
 const tokenComment = "Made by Berth"
 
-// lacks says what of the calls Proxmox would refuse to this person. It follows
+// lacksOf says what of the calls Proxmox would refuse to this person. It follows
 // the permission checks of POST /access/roles and PUT /access/acl.
-func (p Preparation) lacks(may fleet.Permissions) []string {
+func lacksOf(p fleet.TokenPlan, may fleet.Permissions) []string {
 	var lacks []string
-	if len(p.roles) > 0 && !may.Has("/access", "Sys.Modify") {
+	if len(p.Roles) > 0 && !may.Has("/access", "Sys.Modify") {
 		lacks = append(lacks, "Sys.Modify on /access, to make the role")
 	}
-	for _, g := range p.grants {
+	for _, g := range p.Grants {
 		if may.Has(g.Path, "Permissions.Modify") || strings.HasPrefix(g.Path, "/pool/") && may.Has(g.Path, "Pool.Allocate") {
 			continue
 		}

@@ -3,8 +3,8 @@ package connect
 import (
 	"context"
 	"errors"
-	"fmt"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
 	"berth/internal/fleet"
@@ -16,7 +16,7 @@ import (
 // cluster at once, gives it its rights, and compares what it then may do. When
 // anything fails, what was made is undone. missing lists the rights that do not
 // count, since the person's own account lacks them. Fields: those of Prepare, and name of the cluster ("label").
-func (s *Service) MakeToken(ctx context.Context, by By, w Wish, choice Choice) (c fleet.Cluster, missing []fleet.Lack, err error) {
+func (s *Service) MakeToken(ctx context.Context, by account.By, w fleet.TokenWish, choice fleet.Confirmation) (c fleet.Cluster, missing []fleet.Lack, err error) {
 	p, err := s.Prepare(ctx, by, w)
 	if err != nil {
 		return c, nil, err
@@ -34,7 +34,7 @@ func (s *Service) MakeToken(ctx context.Context, by By, w Wish, choice Choice) (
 	err = s.during(ctx, by, audit.TokenCreate, p.TokenID, c.ID, func() error {
 		ctx, cancel := lasting(ctx) // half a token would be worse than a browser that does not wait
 		defer cancel()
-		conn, err := s.asPerson(ctx, by, p.Host)
+		conn, err := s.asPerson(ctx, by, p.Authority)
 		if err != nil {
 			return err
 		}
@@ -49,41 +49,36 @@ func (s *Service) MakeToken(ctx context.Context, by By, w Wish, choice Choice) (
 	return c, missing, nil
 }
 
-// Digest stands for what a person confirms with a preparation.
-func (p Preparation) Digest() string {
-	return p.Finding.Digest() + fmt.Sprint(p.grants, p.roles, p.TokenID)
-}
-
-func (s *Service) newEntry(by By, p Preparation, choice Choice) (fleet.Cluster, error) {
+func (s *Service) newEntry(by account.By, p fleet.TokenPlan, choice fleet.Confirmation) (fleet.Cluster, error) {
 	name, wrong := fleet.CleanName(choice.Name)
 	if wrong != "" {
 		return fleet.Cluster{}, problem.Field("label", wrong)
 	}
-	also, err := p.Finding.addresses(choice.Also)
+	also, err := addressesOf(p.Finding, choice.Also)
 	if err != nil {
 		return fleet.Cluster{}, err
 	}
-	addresses := append([]authority.Address(nil), p.Host.Authority.Addresses...)
+	addresses := append([]authority.Address(nil), p.Authority.Addresses...)
 	for _, a := range also {
 		if _, there := sameAddress(addresses, a); !there {
 			addresses = append(addresses, a)
 		}
 	}
 	now := s.now()
-	return fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.owner(), Name: name, Standalone: p.Finding.Standalone,
-		Authority: authority.Authority{Addresses: addresses, Trust: p.Host.Authority.Trust}, TokenID: p.TokenID,
-		Members: p.Finding.members(nil), CreatedAt: now, UpdatedAt: now, Version: 1}, nil
+	return fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.Owner(), Name: name, Standalone: p.Finding.Standalone,
+		Authority: authority.Authority{Addresses: addresses, Trust: p.Authority.Trust}, TokenID: p.TokenID,
+		Members: membersOf(p.Finding, nil), CreatedAt: now, UpdatedAt: now, Version: 1}, nil
 }
 
 // make does the calls in their order and undoes them, last first, when one fails.
-func (s *Service) make(ctx context.Context, by By, conn Connection, p Preparation, w Wish, c fleet.Cluster) (missing []fleet.Lack, err error) {
+func (s *Service) make(ctx context.Context, by account.By, conn Connection, p fleet.TokenPlan, w fleet.TokenWish, c fleet.Cluster) (missing []fleet.Lack, err error) {
 	var undo []func() error
 	defer func() {
 		if err != nil {
 			err = s.undo(ctx, by, p.TokenID, c.ID, undo, err)
 		}
 	}()
-	for _, tier := range p.roles {
+	for _, tier := range p.Roles {
 		if err = conn.CreateRole(ctx, tier.Role(), tier.Privileges()); err != nil {
 			return nil, err
 		}
@@ -100,8 +95,8 @@ func (s *Service) make(ctx context.Context, by By, conn Connection, p Preparatio
 	if err = s.create(ctx, by, p.Finding, c, token); err != nil {
 		return nil, renamed(err)
 	}
-	undo = append(undo, func() error { return s.store.DeleteCluster(ctx, by.owner(), c.ID) })
-	for _, g := range p.grants {
+	undo = append(undo, func() error { return s.store.DeleteCluster(ctx, by.Owner(), c.ID) })
+	for _, g := range p.Grants {
 		if err = conn.Grant(ctx, p.TokenID, g); err != nil {
 			return nil, err
 		}
@@ -119,7 +114,7 @@ func renamed(err error) error {
 	return err
 }
 
-func (s *Service) compare(ctx context.Context, p Preparation, c fleet.Cluster, token secret.Text) ([]fleet.Lack, error) {
+func (s *Service) compare(ctx context.Context, p fleet.TokenPlan, c fleet.Cluster, token secret.Text) ([]fleet.Lack, error) {
 	conn, err := s.pve.Open(ctx, c.Authority, Login{TokenID: p.TokenID, Secret: token})
 	if err != nil {
 		return nil, err
@@ -130,11 +125,11 @@ func (s *Service) compare(ctx context.Context, p Preparation, c fleet.Cluster, t
 		return nil, err
 	}
 	s.rights.keep(c.ID, rights, s.now())
-	return fleet.Compare(rights, p.grants), nil
+	return fleet.Compare(rights, p.Grants), nil
 }
 
 // undo takes back what was made, last first, and says in the problem what could not be.
-func (s *Service) undo(ctx context.Context, by By, tokenID string, id fleet.ClusterID, steps []func() error, cause error) error {
+func (s *Service) undo(ctx context.Context, by account.By, tokenID string, id fleet.ClusterID, steps []func() error, cause error) error {
 	if len(steps) == 0 {
 		return cause
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode"
 
+	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/problem"
@@ -14,8 +15,8 @@ import (
 
 // during runs an act between its intent in the audit trail and its result.
 // When the intent cannot be written nothing is done.
-func (s *Service) during(ctx context.Context, by By, kind audit.Kind, subject string, cluster fleet.ClusterID, act func() error) error {
-	intent, err := s.write(ctx, audit.Entry{Owner: by.owner(), Actor: by.Viewer.User.PVEUser, Address: by.Address,
+func (s *Service) during(ctx context.Context, by account.By, kind audit.Kind, subject string, cluster fleet.ClusterID, act func() error) error {
+	intent, err := s.write(ctx, audit.Entry{Owner: by.Owner(), Actor: by.Viewer.User.PVEUser, Address: by.Address,
 		Kind: kind, Result: audit.Intent, Subject: subject, Cluster: string(cluster)})
 	if err != nil {
 		return err

@@ -4,13 +4,14 @@ import (
 	"context"
 
 	"berth/internal/authority"
+	"berth/internal/fleet"
 	"berth/internal/problem"
 )
 
 // trust decides what is pinned: the cluster's own CA where it may be, else the
 // system's roots where they vouch for the address, else the confirmed leaf. Each
 // is tried without a login before it is taken.
-func (s *Service) trust(ctx context.Context, conn Connection, f Finding) (authority.Trust, error) {
+func (s *Service) trust(ctx context.Context, conn Connection, f fleet.Finding) (authority.Trust, error) {
 	if f.Address.Node != "" {
 		ca, ok, err := conn.OwnCA(ctx, f.Address.Node)
 		if err != nil && !problem.Is(err, problem.Forbidden) && !problem.Is(err, problem.NodeDown) && !problem.Is(err, problem.NodeBroken) {

@@ -45,7 +45,18 @@ func (urls) NodeTest(cluster string) string    { return under("/settings/nodes",
 func (urls) NodeRetry(cluster string) string   { return under("/settings/nodes", cluster, "retry") }
 func (urls) NodeDefault(cluster string) string { return under("/settings/nodes", cluster, "default") }
 func (urls) NodeDelete(cluster string) string  { return under("/settings/nodes", cluster, "delete") }
-func (urls) NodePin(cluster string) string     { return under("/settings/nodes", cluster, "certificate") }
+func (urls) NodeLabels(cluster string) string  { return under("/settings/nodes", cluster, "labels") }
+
+// NodeConnection is where addresses, token and pinned certificate of a cluster are changed.
+func (urls) NodeConnection(cluster string) string {
+	return under("/settings/nodes", cluster, "connection")
+}
+
+// NodeNewStep is where one step of adding a node is sent: token, check or save.
+func (urls) NodeNewStep(step string) string { return under("/settings/nodes/new", step) }
+
+// NodeToken is where a token is made on the Proxmox that the person signed in to.
+func (urls) NodeToken() string { return "/settings/nodes/new/own" }
 
 // Session is where one session is revoked.
 func (urls) Session(id string) string { return under("/settings/sessions", id) }
