@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"berth/internal/account"
-	"berth/internal/ops/connect"
+	"berth/internal/fleet"
 	"berth/internal/pvesim"
 	"berth/internal/secret"
 )
@@ -157,7 +157,7 @@ func (a *app) setUpDemo(ctx context.Context, sim *pvesim.Sim) (demoTold, error) 
 	if err := a.signin.EditHost(ctx, viewer, viewer.User.Host, demoHost, everyone, from); err != nil {
 		return demoTold{}, err
 	}
-	by := connect.By{Viewer: viewer, Address: from.Address}
+	by := account.By{Viewer: viewer, Address: from.Address}
 	told := demoTold{People: []demoPerson{
 		{"nodes are there already", demoHost, owner, demoRealm, lab.Password(owner + "@" + demoRealm)},
 		{"no node yet", demoHost, newcomer, demoRealm, lab.Password(newcomer + "@" + demoRealm)},
@@ -209,7 +209,7 @@ func (a *app) firstAdministrator(ctx context.Context, lab *pvesim.Cluster, from 
 }
 
 // addDemoNode takes the steps of "Add node".
-func (a *app) addDemoNode(ctx context.Context, by connect.By, node *pvesim.Node, tokenID, token string) error {
+func (a *app) addDemoNode(ctx context.Context, by account.By, node *pvesim.Node, tokenID, token string) error {
 	host, port, err := net.SplitHostPort(node.Addr())
 	if err != nil {
 		return err
@@ -221,7 +221,7 @@ func (a *app) addDemoNode(ctx context.Context, by connect.By, node *pvesim.Node,
 	if seen.Fingerprint != node.Fingerprint() {
 		return fmt.Errorf("%s shows another certificate than the simulator made", node.Addr())
 	}
-	candidate := connect.Candidate{Address: seen.Address, Fingerprint: seen.Fingerprint, TokenID: tokenID, Secret: secret.New(token)}
+	candidate := fleet.Candidate{Address: seen.Address, Fingerprint: seen.Fingerprint, TokenID: tokenID, Secret: secret.New(token)}
 	finding, err := a.connect.Check(ctx, by, candidate)
 	if err != nil {
 		return err
@@ -232,7 +232,7 @@ func (a *app) addDemoNode(ctx context.Context, by connect.By, node *pvesim.Node,
 			also = append(also, m.Name)
 		}
 	}
-	_, _, err = a.connect.Add(ctx, by, candidate, connect.Choice{Name: finding.Name, Also: also, Seen: finding.Digest()})
+	_, _, err = a.connect.Add(ctx, by, candidate, fleet.Confirmation{Name: finding.Name, Also: also, Seen: finding.Digest()})
 	return err
 }
 
