@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -169,8 +170,9 @@ func call[P, R any](p *Page, cmd cdp.Command[P, R], params P) R {
 	return r
 }
 
+// try bounds a command: one that was sent just as the page is left may never be answered.
 func try[P, R any](p *Page, cmd cdp.Command[P, R], params P) (R, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	ctx, cancel := context.WithTimeout(p.ctx, patience/8)
 	defer cancel()
 	return chromedp.Call(ctx, cmd, params)
 }
@@ -305,7 +307,7 @@ func (p *Page) fill(label, value string) {
 	call(p, input.InsertText, input.InsertTextParams{Text: value})
 }
 
-// choose picks the option of a select whose text begins so.
+// choose picks the option of a select whose text has these words.
 func (p *Page) choose(label, option string) {
 	p.t.Helper()
 	obj := call(p, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: p.see("combobox", label).BackendDOMNodeID})
@@ -314,7 +316,7 @@ func (p *Page) choose(label, option string) {
 	r := call(p, runtime.CallFunctionOn, runtime.CallFunctionOnParams{ObjectID: obj.Object.ObjectID,
 		Arguments: []*runtime.CallArgument{{Value: arg}},
 		FunctionDeclaration: `function(text) {
-			const o = [...this.options].find(o => o.text.trim().startsWith(text));
+			const o = [...this.options].find(o => o.text.includes(text));
 			if (!o) throw new Error("no option " + text);
 			this.value = o.value;
 			this.dispatchEvent(new Event("change", {bubbles: true}));
@@ -347,4 +349,18 @@ func (p *Page) accessible() {
 			p.t.Errorf("axe: %s (%s) at %s\n%s\n%s", v.ID, v.Impact, p.path(), n.HTML, n.FailureSummary)
 		}
 	}
+}
+
+// shot saves a picture of the screen for people to judge, where BERTH_SCREENSHOTS names a folder.
+func (p *Page) shot(name string) {
+	p.t.Helper()
+	dir := os.Getenv("BERTH_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	p.must(err)
+	p.must(os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 }

@@ -111,7 +111,7 @@ func fillSignIn(p *Page, who Person) {
 	p.t.Helper()
 	p.fill("User name", who.User)
 	p.fill("Password", who.Password)
-	p.choose("Realm", who.Realm)
+	p.choose("Realm", "("+who.Realm+")")
 	p.click("button", "Sign in")
 }
 
