@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"berth/internal/audit"
-	"berth/internal/fleet"
 	"berth/internal/store/query"
 )
 
@@ -47,16 +46,7 @@ func (s *Store) Audit(ctx context.Context, e audit.Entry) (audit.Entry, error) {
 }
 
 // AuditFilter chooses entries of the trail.
-type AuditFilter struct {
-	// Owner chooses whose trail; empty: Berth's own, which only administrators may see.
-	Owner string
-	// WithBerth adds Berth's own to the owner's, for an administrator.
-	WithBerth bool
-	Cluster   fleet.ClusterID // empty: any
-	Kind      audit.Kind      // empty: any
-	Before    int64           // only entries with a smaller Seq; 0: from the end
-	Limit     int             // at most so many; 0: 100
-}
+type AuditFilter = audit.Filter
 
 // AuditEntries lists entries of the trail, the last first.
 func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]audit.Entry, error) {

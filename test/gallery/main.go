@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,14 +17,18 @@ import (
 
 	"berth/internal/account"
 	"berth/internal/problem"
+	"berth/internal/web/activity"
 	"berth/internal/web/kit"
+	"berth/internal/web/packages"
+	"berth/internal/web/templates"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8099", "address")
 	flag.Parse()
 	mux := http.NewServeMux()
-	for _, r := range append(kit.Routes(), routes()...) {
+	all := slices.Concat(kit.Routes(guests{}), routes(), templates.New().Routes(), packages.New().Routes(), activity.New(trail{}, time.Now).Routes())
+	for _, r := range all {
 		mux.HandleFunc(r.Method+" "+r.Pattern, serve(r))
 	}
 	fmt.Println("http://" + *listen + "/")

@@ -76,11 +76,34 @@ func WriteError(w http.ResponseWriter, r *http.Request, form Form, err error, re
 	if form != PageRoute {
 		return writeErrorData(w, r, v)
 	}
-	title := http.StatusText(v.status)
+	title := heading(v.status)
 	if v.signedIn {
 		return Render(w, r, v.status, Frame{Title: title, Narrow: true}, errorPage(v))
 	}
 	return RenderBare(w, r, v.status, title, errorPage(v))
+}
+
+// heading is what the page is called, in the window and above its sentence.
+func heading(status int) string {
+	switch status {
+	case http.StatusNotFound:
+		return "Not found"
+	case http.StatusForbidden:
+		return "Not allowed"
+	case http.StatusUnauthorized:
+		return "Signed out"
+	case http.StatusConflict:
+		return "Changed meanwhile"
+	case http.StatusTooManyRequests:
+		return "Too many"
+	case http.StatusUnprocessableEntity:
+		return "Not understood"
+	case http.StatusBadGateway, http.StatusGatewayTimeout:
+		return "Proxmox did not do it"
+	case http.StatusInternalServerError, http.StatusServiceUnavailable:
+		return "Something is wrong"
+	}
+	return "Not possible"
 }
 
 func writeErrorData(w http.ResponseWriter, r *http.Request, v errorView) error {

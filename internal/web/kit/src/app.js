@@ -6,6 +6,7 @@ import "./js/dialogs.js";
 import "./js/toasts.js";
 import "./js/copy.js";
 import "./js/ages.js";
+import "./js/forms.js";
 import "./js/keys.js";
 import "./js/palette.js";
 import "../../dashboard/js/page.js";
