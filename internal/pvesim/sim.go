@@ -18,6 +18,7 @@ type Sim struct {
 	clusters []*Cluster
 	ending   chan struct{} // closed by Close
 	closed   sync.Once
+	idle     atomic.Int64 // idleTime in nanoseconds; a test shortens it
 	wait     sync.WaitGroup
 
 	faultMu sync.Mutex // guards the two below and serialises setting and undoing
@@ -90,6 +91,7 @@ func Start(cfg Config) (*Sim, error) {
 		cfg.Listen = func(string, string) string { return "127.0.0.1:0" }
 	}
 	s := &Sim{cfg: cfg, ending: make(chan struct{})}
+	s.idle.Store(int64(idleTime))
 	for i, spec := range cfg.Clusters {
 		c, err := s.newCluster(i, spec)
 		if err != nil {

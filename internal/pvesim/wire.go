@@ -149,7 +149,7 @@ func (n *Node) serveTLS(rawConn, conn net.Conn) {
 	limited := &io.LimitedReader{R: conn}
 	br := bufio.NewReaderSize(limited, 4096)
 	for served := 1; ; served++ {
-		conn.SetDeadline(time.Now().Add(idleTime))
+		conn.SetDeadline(time.Now().Add(time.Duration(n.cluster.sim.idle.Load())))
 		limited.N = maxHeader
 		if _, err := br.Peek(1); err != nil {
 			return
