@@ -53,6 +53,8 @@ type Client struct {
 	reads  *http.Transport // keeps connections
 	writes *http.Transport // one connection for each request
 
+	patience patience
+
 	closed context.Context
 	close  context.CancelFunc
 
@@ -81,7 +83,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		addresses: o.Authority.Addresses, auth: o.Auth, guard: o.Guard, judge: j, now: o.Now,
-		userAgent: o.UserAgent, onAnswer: o.OnAnswer,
+		userAgent: o.UserAgent, onAnswer: o.OnAnswer, patience: usualPatience,
 		sessions: tls.NewLRUClientSessionCache(2 * len(o.Authority.Addresses)),
 	}
 	if c.userAgent == "" {
@@ -92,6 +94,12 @@ func New(o Options) (*Client, error) {
 	c.writes = newTransport(c.dialTLS, true)
 	return c, nil
 }
+
+// patience is how long a client waits: for a whole call, for a first byte where
+// another address could be asked, and for a handshake.
+type patience struct{ whole, firstByte, handshake time.Duration }
+
+var usualPatience = patience{deadline, firstByte, handshakeTimeout}
 
 type dialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -131,13 +139,13 @@ func (c *Client) dialTLS(ctx context.Context, _, addr string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
+	ctx, stop := context.WithTimeout(ctx, c.patience.handshake)
+	defer stop()
 	return handshake(ctx, a, conn, c.judge.config(a, c.sessions))
 }
 
 // handshake takes conn over: it is closed when it fails.
 func handshake(ctx context.Context, a authority.Address, conn net.Conn, cfg *tls.Config) (*tls.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
-	defer cancel()
 	t := tls.Client(conn, cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()

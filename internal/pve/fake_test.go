@@ -263,3 +263,29 @@ func wants(t testing.TB, err error, kind problem.Kind) *problem.Problem {
 	}
 	return p
 }
+
+// show serves another certificate from now on.
+func (f *fake) show(leaf tls.Certificate) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.leaf = leaf
+}
+
+func pemOf(c *x509.Certificate) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw})
+}
+
+// intermediate is a CA with the key of "of", signed by "by".
+func intermediate(t testing.TB, by, of *ca) string {
+	t.Helper()
+	tmpl := *of.cert
+	der, err := x509.CreateCertificate(rand.Reader, &tmpl, by.cert, &of.key.PublicKey, by.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pemOf(c))
+}

@@ -92,6 +92,7 @@ type Guard struct {
 	only     bool
 	resolver Resolver
 	dialer   net.Dialer
+	timeout  time.Duration // for one Dial
 
 	mu  sync.RWMutex
 	own []netip.AddrPort
@@ -99,7 +100,7 @@ type Guard struct {
 
 // NewGuard makes a guard.
 func NewGuard(o GuardOptions) *Guard {
-	g := &Guard{allow: slices.Clone(o.Allow), only: o.Only, own: slices.Clone(o.Own), resolver: o.Resolver}
+	g := &Guard{allow: slices.Clone(o.Allow), only: o.Only, own: slices.Clone(o.Own), resolver: o.Resolver, timeout: connectTimeout}
 	if g.resolver == nil {
 		g.resolver = net.DefaultResolver
 	}
@@ -296,7 +297,7 @@ func (g *Guard) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
 // takes at most a few seconds, shared by the addresses. Errors are Problems of
 // kind Blocked, DNS, Refused or Unreachable.
 func (g *Guard) Dial(ctx context.Context, host string, port int) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
 	candidates, err := g.Resolve(ctx, host, port)
 	if err != nil {

@@ -26,7 +26,7 @@ func (c *Client) do(ctx context.Context, call call, decode decodeFunc) error {
 	if c.closed.Err() != nil {
 		return problem.New(problem.Unreachable, "This connection was closed because its settings changed.", "Reload the page.")
 	}
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	ctx, cancel := context.WithTimeout(ctx, c.patience.whole)
 	defer cancel()
 	if call.changes() {
 		if err := c.fetchCSRF(ctx); err != nil {
@@ -80,7 +80,7 @@ func (c *Client) attempt(ctx context.Context, a authority.Address, call call, de
 	defer cancel(nil)
 	var trace progress
 	if call.local() && !last {
-		patience := time.AfterFunc(firstByte, func() {
+		patience := time.AfterFunc(c.patience.firstByte, func() {
 			if !trace.answer.Load() {
 				cancel(errNoByte)
 			}
