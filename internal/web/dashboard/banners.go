@@ -30,7 +30,7 @@ func bannersOf(clusters []*clusterRows) []banner {
 	if len(clusters) == 0 {
 		return []banner{{Key: "no-nodes", Tone: string(kit.Warning), Title: "No Proxmox nodes configured",
 			Text: "Add a node and its containers appear here. Starting, stopping and creating containers need one; templates and packages are ready to use now.",
-			Link: kit.URL.NodeNew(), LinkTo: "Add a node"}}
+			Link: kit.URL.Nodes(), LinkTo: "Add a node"}}
 	}
 	var out []banner
 	failing := 0

@@ -46,7 +46,7 @@ func (p *Pages) index(w http.ResponseWriter, r *http.Request) error {
 	p.eyes.Look(owner)
 	v := newView(p.hub.stateOf(owner), readFilter(r.URL.Query()), p.now())
 	return kit.Render(w, r, http.StatusOK, kit.Frame{
-		Title: "Containers", Subtitle: v.Subtitle(), Section: kit.SectionDashboard, Actions: headerActions(v),
+		Title: "Containers", Under: under(v), Section: kit.SectionDashboard, Actions: headerActions(v),
 	}, page(v))
 }
 

@@ -209,6 +209,14 @@ func (r *row) look() look {
 // ofMiB is "7.4 of 8 GiB" from sizes in MiB.
 func ofMiB(part, whole int) string { return kit.OfBytes(int64(part)*mib, int64(whole)*mib) }
 
+// shareText is the share in percent, as the table has room for; without a whole, the part alone.
+func shareText(part, whole int) string {
+	if whole <= 0 {
+		return ofMiB(part, whole)
+	}
+	return strconv.Itoa(share(part, whole)) + " %"
+}
+
 // sizes say what is allotted: "2 cores, 4 GiB memory, 32 GiB disk".
 func (r *row) sizes() string {
 	out := ""
@@ -258,9 +266,9 @@ func (r *row) address() string {
 	return r.Addresses[0] + " +" + strconv.Itoa(len(r.Addresses)-1)
 }
 
-// concerns are the reasons for attention that the card does not show otherwise.
-func (r *row) concerns() []string {
-	return (r.Attn &^ 0b11).words() // unreachable and unknown are its status
+// concerns are the reasons for attention that the card does not show otherwise, in one phrase.
+func (r *row) concerns() string {
+	return sentence(strings.Join((r.Attn &^ 0b11).words(), ", ")) // unreachable and unknown are its status
 }
 
 func ago(seen int64, now time.Time) string {
@@ -413,7 +421,7 @@ func sentence(s string) string {
 func reasonsText() string {
 	var all []string
 	for _, r := range reasons {
-		all = append(all, sentence(string(r)))
+		all = append(all, string(r))
 	}
 	return strings.Join(all, "|")
 }

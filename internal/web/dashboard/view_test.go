@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"berth/internal/account"
 	"berth/internal/fleet"
 	"berth/internal/web/kit"
@@ -30,11 +32,10 @@ func viewOf(p *fleet.Picture, query string) *view {
 func drawn(t testing.TB, v *view) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := headerActions(v).Render(context.Background(), &b); err != nil {
-		t.Fatal(err)
-	}
-	if err := page(v).Render(context.Background(), &b); err != nil {
-		t.Fatal(err)
+	for _, part := range []templ.Component{headerActions(v), under(v), page(v)} {
+		if err := part.Render(context.Background(), &b); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return b.String()
 }

@@ -28,10 +28,18 @@ function setBar(root, key, value, whole, percent, text) {
   setText(bar.querySelector(".meter-text"), text)
 }
 
+// A card says how much of how much; a line of the table has room for the share, and the rest in its title.
+function setAmount(root, key, part, whole) {
+  const percent = share(part, whole), words = ofMiB(part, whole)
+  if (root.tagName !== "TR") return setBar(root, key, part, whole, percent, words)
+  setBar(root, key, part, whole, percent, whole > 0 ? `${percent} %` : words)
+  root.querySelector(`[data-bar=${key}]`).parentElement.title = words
+}
+
 function setBars(root, r) {
   setBar(root, "cpu", r.cpu, 100, r.cpu, `${r.cpu} %`)
-  setBar(root, "mem", r.mem, r.maxMem, share(r.mem, r.maxMem), ofMiB(r.mem, r.maxMem))
-  setBar(root, "disk", r.disk, r.maxDisk, share(r.disk, r.maxDisk), ofMiB(r.disk, r.maxDisk))
+  setAmount(root, "mem", r.mem, r.maxMem)
+  setAmount(root, "disk", r.disk, r.maxDisk)
 }
 
 const up = r => r.live && r.boot ? `up ${duration(r.uptime)}` : ""
@@ -110,18 +118,20 @@ export function card(r, reasons) {
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".ids").append(...marksOf(r), ...tagsOf(r))
   if (!r.live) {
-    const p = document.createElement("p")
-    p.className = "sizes"
-    p.textContent = sizes(r)
-    el.querySelector(".bars").replaceWith(p)
+    const span = document.createElement("span")
+    span.className = "sizes"
+    span.textContent = sizes(r)
+    el.querySelector(".up").remove()
+    el.querySelector(".addr").replaceWith(span)
+    el.querySelector(".bars").remove()
   }
   // Unreachable and unknown are its status already.
-  reasons.forEach((why, i) => {
-    if (i < 2 || !(r.attn & (1 << i))) return
+  const why = reasons.filter((_, i) => i > 1 && r.attn & (1 << i)).join(", ")
+  if (why) {
     const concern = clone("concern").firstElementChild
-    concern.querySelector("span").textContent = why
+    concern.querySelector("span").textContent = why[0].toUpperCase() + why.slice(1)
     el.querySelector("footer").before(concern)
-  })
+  }
   refresh(el, r)
   return el
 }

@@ -11,7 +11,6 @@ import {menu} from "./menu.js"
 import * as draw from "./draw.js"
 
 const root = document.getElementById("dashboard")
-if (root) start()
 
 async function start() {
   const fleet = new Fleet()
@@ -171,9 +170,11 @@ class Dashboard {
     if (document.hidden) return
     draw.refreshAges()
     if (!this.indicator) return
-    const words = {live: "Live", waiting: "Reconnecting", off: "Not connected"}
-    const text = `${words[this.state]}, ${ago(this.fleet.fresh, now())}`
-    this.indicator.dataset.state = this.state
+    // Connected, and yet nothing new: then it is the nodes that do not answer.
+    const old = this.state === "live" && now() - this.fleet.fresh > 90
+    const words = {live: old ? "Connected, nodes seen" : "Live,", waiting: "Reconnecting, seen", off: "Not connected, seen"}
+    const text = `${words[this.state]} ${ago(this.fleet.fresh, now())}`
+    this.indicator.dataset.state = old ? "waiting" : this.state
     const el = this.indicator.querySelector("[data-live-text]")
     if (el.textContent !== text) el.textContent = text
   }
@@ -191,3 +192,5 @@ class Dashboard {
 }
 
 const layoutOf = f => `${f.table} ${f.byNode}`
+
+if (root) start()
