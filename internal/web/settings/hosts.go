@@ -64,7 +64,7 @@ func (p *Pages) lookAtHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.redrawNewHost(w, r, v, err)
 	}
-	v.Seen, v.Address, v.Name = &seen, seen.Address.String(), seen.Address.Host
+	v.Seen, v.Address, v.Name = &seen, seen.Address.String(), seen.Name()
 	return p.drawNewHost(w, r, http.StatusOK, v)
 }
 

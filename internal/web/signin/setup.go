@@ -70,7 +70,7 @@ func (p *Pages) postLook(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.redrawSetUp(w, r, v, err)
 	}
-	v.Seen, v.Address, v.Name = &seen, seen.Address.String(), seen.Address.Host
+	v.Seen, v.Address, v.Name = &seen, seen.Address.String(), seen.Name()
 	return kit.RenderBare(w, r, http.StatusOK, "Set up Berth", setUpPage(v))
 }
 
