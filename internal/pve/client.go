@@ -141,7 +141,11 @@ func (c *Client) dialTLS(ctx context.Context, _, addr string) (net.Conn, error) 
 	}
 	ctx, stop := context.WithTimeout(ctx, c.patience.handshake)
 	defer stop()
-	return handshake(ctx, a, conn, c.judge.config(a, c.sessions))
+	t, err := handshake(ctx, a, conn, c.judge.config(a, c.sessions))
+	if err != nil {
+		return nil, err
+	}
+	return &keptConn{Conn: t}, nil
 }
 
 // handshake takes conn over: it is closed when it fails.

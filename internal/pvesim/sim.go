@@ -223,6 +223,9 @@ func (c *Cluster) CAPEM() []byte {
 	return append([]byte(nil), c.ca.pem...)
 }
 
+// CAFingerprint is the SHA-256 of that certificate in Proxmox's form AA:BB:….
+func (c *Cluster) CAFingerprint() string { return fingerprint(c.authority().cert.Raw) }
+
 // Nodes returns the members in the order of the configuration.
 func (c *Cluster) Nodes() []*Node { return append([]*Node(nil), c.nodes...) }
 
