@@ -234,12 +234,7 @@ func (n *Node) write(conn net.Conn, req *http.Request, rep *reply, last bool) bo
 		body = gzipped(body)
 	}
 	var h bytes.Buffer
-	reason := strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return ' '
-		}
-		return r
-	}, strings.TrimRight(rep.reason, "\r\n"))
+	reason, _, _ := strings.Cut(rep.reason, "\n") // Proxmox keeps the first line only
 	fmt.Fprintf(&h, "HTTP/1.1 %d %s\r\n", rep.status, reason)
 	h.WriteString("Cache-Control: max-age=0\r\n")
 	for _, line := range connectionLines(rep, last) {
