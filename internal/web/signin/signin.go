@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	pathpkg "path"
 	"slices"
 	"strings"
 
@@ -85,7 +86,7 @@ func (p *Pages) returnTo(typed string) string {
 	}
 	bare, _, _ := strings.Cut(path, "?")
 	own := []string{"/login", kit.URL.SecondFactor(), kit.URL.Proof("/"), kit.URL.SetUp(), kit.URL.SignOut()}
-	if slices.Contains(own, bare) || !p.known(bare) {
+	if pathpkg.Clean(bare) != bare || slices.Contains(own, bare) || !p.known(bare) {
 		return kit.URL.Dashboard()
 	}
 	return path
