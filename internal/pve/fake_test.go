@@ -19,6 +19,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,7 +34,7 @@ type ca struct {
 	key  *ecdsa.PrivateKey
 }
 
-var serials int64
+var serials atomic.Int64
 
 func newKey(t testing.TB) *ecdsa.PrivateKey {
 	t.Helper()
@@ -47,8 +48,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 func newCA(t testing.TB) *ca {
 	t.Helper()
 	key := newKey(t)
-	serials++
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serials), Subject: pkix.Name{CommonName: "Proxmox Virtual Environment"},
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: "Proxmox Virtual Environment"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(10, 0, 0), IsCA: true, BasicConstraintsValid: true,
 		KeyUsage: x509.KeyUsageCertSign}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &key.PublicKey, key)
@@ -74,8 +74,7 @@ func (c *ca) trust() authority.Trust {
 func (c *ca) leaf(t testing.TB, edit func(*x509.Certificate), names ...string) tls.Certificate {
 	t.Helper()
 	key := newKey(t)
-	serials++
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serials), Subject: pkix.Name{CommonName: names[0]},
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serials.Add(1)), Subject: pkix.Name{CommonName: names[0]},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(1, 0, 0), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, n := range names {
 		if ip := net.ParseIP(n); ip != nil {
@@ -109,6 +108,7 @@ type fake struct {
 	requests []*http.Request // with Form parsed
 	conns    int
 	handler  func(w io.Writer, r *http.Request) (keep bool)
+	arrived  func()
 	wg       sync.WaitGroup
 }
 
@@ -153,6 +153,9 @@ func (f *fake) accept(ctx context.Context) {
 				f.mu.Lock()
 				f.requests = append(f.requests, r)
 				h := f.handler
+				if f.arrived != nil {
+					f.arrived()
+				}
 				f.mu.Unlock()
 				if !h(conn, r) {
 					return
@@ -288,4 +291,14 @@ func intermediate(t testing.TB, by, of *ca) string {
 		t.Fatal(err)
 	}
 	return string(pemOf(c))
+}
+
+// stop closes the listener; connections that are there go on.
+func (f *fake) stop() { f.ln.Close() }
+
+// onRequest calls do for each request that arrived, before it is answered.
+func (f *fake) onRequest(do func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.arrived = do
 }

@@ -22,7 +22,7 @@ import (
 
 // soon is a caller's own patience, so that no test waits for the real limits.
 func soon(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -61,6 +61,7 @@ func hang(head string) func(io.Writer, *http.Request) bool {
 
 func TestHostileAnswers(t *testing.T) {
 	const huge = "Content-Length: 10737418240\r\n\r\n"
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		handler func(io.Writer, *http.Request) bool
 		kind    problem.Kind
@@ -91,6 +92,7 @@ func TestHostileAnswers(t *testing.T) {
 		"no content":                  {raw("HTTP/1.1 204 No Content\r\n\r\n"), problem.NotProxmox},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, c := served(t, tc.handler)
 			ctx := t.Context()
 			if tc.kind == problem.Timeout {
@@ -114,7 +116,7 @@ func TestSlowLoris(t *testing.T) {
 		}
 		return false
 	})
-	c.patience.whole = 200 * time.Millisecond
+	c.patience.whole = time.Second
 	_, err := c.Resources(t.Context())
 	wants(t, err, problem.Timeout)
 }
@@ -257,7 +259,7 @@ func TestHandshakesThatDoNotEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := plainServer(t, tc.serve)
 			c := client(t, authority.Authority{Addresses: []authority.Address{a}, Trust: newCA(t).trust()})
-			c.patience.handshake = 200 * time.Millisecond
+			c.patience.handshake = 500 * time.Millisecond
 			_, err := c.Version(t.Context())
 			wants(t, err, tc.kind)
 			if name != "hangs after accept" {
