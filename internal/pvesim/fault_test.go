@@ -237,6 +237,38 @@ func TestAnswersThatAreFaulty(t *testing.T) {
 				t.Errorf("a call that the proxy answers: %d", res.status)
 			}
 		},
+		"slow": func(t *testing.T, s *Sim, c *caller) {
+			undo := set(t, s, "slow", "pve1", "delay", "60ms")
+			defer undo()
+			began := time.Now()
+			if res := c.get("/version"); res.status != 200 || time.Since(began) < 60*time.Millisecond {
+				t.Errorf("%d after %v", res.status, time.Since(began))
+			}
+		},
+		"slow-tasks": func(t *testing.T, s *Sim, c *caller) {
+			undo := set(t, s, "slow-tasks", "", "factor", "1000000")
+			defer undo()
+			var upid, list string
+			c.do("POST", "/nodes/pve1/lxc/100/status/stop", url.Values{}).data(t, &upid)
+			if list = c.get("/cluster/tasks").body; !strings.Contains(list, upid) || strings.Contains(list, `"status"`) {
+				t.Errorf("%s", list)
+			}
+		},
+		"members-loopback": func(t *testing.T, _ *Sim, c *caller) {
+			if res := c.get("/cluster/config/join"); !strings.Contains(res.body, `"pve_addr":"127.0.0.1"`) {
+				t.Errorf("%s", res.body)
+			}
+		},
+		"pvedaemon-frozen": func(t *testing.T, _ *Sim, c *caller) {
+			if res := c.get("/nodes/pve1/lxc"); res.status != 596 || res.reason != "Connection timed out" {
+				t.Errorf("%d %q", res.status, res.reason)
+			}
+		},
+		"no-quorum": func(t *testing.T, _ *Sim, c *caller) {
+			if res := c.get("/cluster/status"); !strings.Contains(res.body, `"quorate":0`) {
+				t.Errorf("%s", res.body)
+			}
+		},
 		"members-metadata": func(t *testing.T, _ *Sim, c *caller) {
 			if res := c.get("/cluster/config/join"); !strings.Contains(res.body, `"pve_addr":"169.254.169.254"`) {
 				t.Errorf("%s", res.body)
@@ -276,6 +308,12 @@ func TestAnswersThatAreFaulty(t *testing.T) {
 				t.Error("8.4 has no memhost")
 			}
 		},
+	}
+	elsewhere := []string{"node-dead", "node-unknown", "node-daemon-down", "hang-after-accept", "ticket-expired", "cert-renewed", "ca-changed", "leaf-foreign-ca", "leaf-other-member"}
+	for _, f := range Faults() {
+		if cases[f.Name] == nil && !slices.Contains(elsewhere, f.Name) {
+			t.Errorf("fault %s has no test", f.Name)
+		}
 	}
 	for name, look := range cases {
 		t.Run(name, func(t *testing.T) {
