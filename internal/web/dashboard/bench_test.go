@@ -24,7 +24,7 @@ func BenchmarkPage(b *testing.B) {
 		b.Run(fmt.Sprintf("%d%s", c.n, c.query), func(b *testing.B) {
 			p := New(newEyes(many(c.n, c.clusters)), nil, nil)
 			defer p.Close()
-			handler := gzhttp.GzipHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			handler := wrapper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := p.index(w, r); err != nil {
 					b.Error(err)
 				}
@@ -87,4 +87,13 @@ func BenchmarkEverything(b *testing.B) {
 		_, _ = io.Discard.Write(data)
 	}
 	b.ReportMetric(float64(size), "B/set")
+}
+
+// wrapper compresses as internal/web does.
+func wrapper(h http.Handler) http.Handler {
+	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(3))
+	if err != nil {
+		panic(err)
+	}
+	return zip(h)
 }

@@ -86,7 +86,7 @@ func list(v *view) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				for _, r := range s.Rows {
-					templ_7745c5c3_Err = card(r, v.Now).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = drawnCard(r, v.Now).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
@@ -269,7 +269,7 @@ func table(v *view) templ.Component {
 				}
 			}
 			for _, r := range s.Rows {
-				templ_7745c5c3_Err = tableRow(r, v.Now).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = drawnTableRow(r, v.Now).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"berth/internal/fleet"
@@ -18,6 +19,8 @@ type row struct {
 	Boot     int64 // unix seconds; zero when it does not run
 	Seen     int64 // unix seconds of when it was last seen; only for stale ones
 	HA       string
+
+	card, line atomic.Pointer[drawn] // its markup in the two views, once drawn
 }
 
 // attention is a set of the closed list of reasons, as bits in the order of reasons.

@@ -29,7 +29,7 @@ func viewOf(p *fleet.Picture, query string) *view {
 	return newView(s, readFilter(values), noon)
 }
 
-func drawn(t testing.TB, v *view) string {
+func htmlOf(t testing.TB, v *view) string {
 	t.Helper()
 	var b bytes.Buffer
 	for _, part := range []templ.Component{headerActions(v), under(v), page(v)} {
@@ -56,7 +56,7 @@ func TestPagesAreDrawnAsBefore(t *testing.T) {
 		{"two-nodes-chosen", "node=c1/pve1&node=c2/pve1", full()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := strings.ReplaceAll(drawn(t, viewOf(c.picture, c.query)), "><", ">\n<")
+			got := strings.ReplaceAll(htmlOf(t, viewOf(c.picture, c.query)), "><", ">\n<")
 			file := filepath.Join("testdata", c.name+".golden.html")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -113,17 +113,17 @@ func listOnly(t testing.TB, v *view) string {
 }
 
 func TestNodeFilterOnlyWithSeveralNodes(t *testing.T) {
-	if html := drawn(t, viewOf(one(), "")); strings.Contains(html, "All nodes") {
+	if html := htmlOf(t, viewOf(one(), "")); strings.Contains(html, "All nodes") {
 		t.Error("one node, and yet a node filter")
 	}
-	html := drawn(t, viewOf(full(), ""))
+	html := htmlOf(t, viewOf(full(), ""))
 	if !strings.Contains(html, `type="radio" name="node" value="" checked`) || strings.Count(html, `type="radio" name="node"`) != 5 {
 		t.Error("four nodes: five choices, All nodes chosen")
 	}
 	if !strings.Contains(html, "> pve1 <") && !strings.Contains(html, ">pve1 <small") {
 		t.Error("no choice for pve1")
 	}
-	html = drawn(t, viewOf(many(60, 5), ""))
+	html = htmlOf(t, viewOf(many(60, 5), ""))
 	if strings.Contains(html, `type="radio" name="node"`) || !strings.Contains(html, `<select class="select" name="node"`) {
 		t.Error("fifteen nodes: a combobox instead of a row of choices")
 	}
@@ -183,7 +183,7 @@ func TestLargeFleetsSendTheFirstOfTheirFilter(t *testing.T) {
 	if v.Shown != firstOf || v.Matched != 9900+100 {
 		t.Errorf("shown %d of %d", v.Shown, v.Matched)
 	}
-	html := drawn(t, v)
+	html := htmlOf(t, v)
 	if strings.Contains(html, `id="fleet"`) || strings.Count(html, "data-container=") != firstOf+2 { // and two moulds
 		t.Error("a page of a large fleet must have its first containers only, and no data")
 	}
