@@ -80,13 +80,17 @@ func New(o Options) (*Server, error) {
 	cross.SetDenyHandler(s.draw(kit.PageRoute, func(http.ResponseWriter, *http.Request) error {
 		return problem.New(problem.Denied, "This request came from another site.", "Open the page in Berth and try again there.")
 	}))
-	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.ContentTypes(compressible))
+	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(compression), gzhttp.ContentTypes(compressible))
 	if err != nil {
 		return nil, err
 	}
 	s.handler = s.enter(zip(cross.Handler(mux)))
 	return s, nil
 }
+
+// compression is where pages of a thousand containers cost half the time of the
+// default level and a fifth more bytes (dashboard's BenchmarkPage).
+const compression = 3
 
 // compressible leaves out event streams, which must not wait in a compressor.
 var compressible = []string{"text/html", "text/css", "text/javascript", "application/json", "image/svg+xml", "text/plain"}
