@@ -11,6 +11,7 @@ import (
 	"berth/internal/web"
 	"berth/internal/web/dashboard"
 	"berth/internal/web/kit"
+	"berth/internal/web/nodes"
 	"berth/internal/web/settings"
 	signinpages "berth/internal/web/signin"
 )
@@ -43,6 +44,7 @@ func (a *app) site(l *listener) (http.Handler, error) {
 		Rooms: []web.Rooms{
 			doors,
 			board,
+			nodes.New(a.connect, a.watcher, time.Now),
 			settings.New(a.signin, time.Now),
 			rooms(kit.Routes(board)),
 		},

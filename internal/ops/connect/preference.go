@@ -107,3 +107,13 @@ func (s *Service) member(ctx context.Context, by account.By, node fleet.NodeID) 
 func changedMeanwhile() error {
 	return problem.New(problem.Conflict, "This entry was changed meanwhile, in another tab or by another replica.", "Look at it as it is now, then change it again.")
 }
+
+// Clusters lists the person's clusters, the oldest first.
+func (s *Service) Clusters(ctx context.Context, by account.By) ([]fleet.Cluster, error) {
+	return s.store.Clusters(ctx, by.Owner())
+}
+
+// Cluster is one of the person's clusters; another's is problem.Missing.
+func (s *Service) Cluster(ctx context.Context, by account.By, id fleet.ClusterID) (fleet.Cluster, error) {
+	return s.store.Cluster(ctx, by.Owner(), id)
+}

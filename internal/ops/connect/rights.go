@@ -12,6 +12,7 @@ import (
 type rights struct {
 	mu   sync.Mutex
 	last map[fleet.ClusterID]fleet.Rights
+	test map[fleet.ClusterID]fleet.TestReport
 }
 
 func (r *rights) keep(id fleet.ClusterID, p fleet.Permissions, at time.Time) {
@@ -27,6 +28,7 @@ func (r *rights) drop(id fleet.ClusterID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.last, id)
+	delete(r.test, id)
 }
 
 // RightsOf is what the token of a cluster was last found to be allowed; ok is
@@ -36,4 +38,24 @@ func (s *Service) RightsOf(id fleet.ClusterID) (fleet.Rights, bool) {
 	defer s.rights.mu.Unlock()
 	last, ok := s.rights.last[id]
 	return last, ok
+}
+
+// testFor is how long a report is shown.
+const testFor = 10 * time.Minute
+
+func (r *rights) tested(report fleet.TestReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.test == nil {
+		r.test = map[fleet.ClusterID]fleet.TestReport{}
+	}
+	r.test[report.Cluster] = report
+}
+
+// LastTest is what the last test of a cluster found, for some minutes after it; its id is a person's own, as Cluster checks.
+func (s *Service) LastTest(id fleet.ClusterID) (fleet.TestReport, bool) {
+	s.rights.mu.Lock()
+	defer s.rights.mu.Unlock()
+	report, ok := s.rights.test[id]
+	return report, ok && s.now().Sub(report.At) < testFor
 }

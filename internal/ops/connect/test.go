@@ -3,7 +3,6 @@ package connect
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +39,7 @@ func (s *Service) Test(ctx context.Context, by account.By, id fleet.ClusterID) (
 	if own != nil || problem.Of(err) == nil && err != nil {
 		return r, err
 	}
+	s.rights.tested(r)
 	return r, nil
 }
 
@@ -98,23 +98,6 @@ func (s *Service) testToken(ctx context.Context, by account.By, c fleet.Cluster,
 	}
 	s.rights.keep(c.ID, permissions, s.now())
 	return nil
-}
-
-// Summary is a report in one sentence.
-func Summary(r fleet.TestReport, name string) string {
-	if r.Trouble != nil {
-		return r.Trouble.Sentence()
-	}
-	var failed []string
-	for _, w := range r.Ways {
-		if w.Trouble != nil {
-			failed = append(failed, w.Trouble.What)
-		}
-	}
-	if len(failed) > 0 {
-		return fmt.Sprintf("“%s” answers, but not on every address: %s", name, strings.Join(failed, " "))
-	}
-	return fmt.Sprintf("“%s” answers, runs Proxmox VE %s, and takes the token.", name, r.Release)
 }
 
 // Retry lets the watcher try a cluster once that it had given up, or that it waits for.
