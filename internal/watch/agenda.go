@@ -38,14 +38,22 @@ type call struct {
 // one, so that it may hang while the cluster answers.
 func (c call) ofNode() bool { return c.node != "" }
 
+// pace is how often things are asked.
+type pace struct {
+	list     time.Duration // resources and status
+	tasks    time.Duration
+	tasksHot time.Duration // while a task on a container runs
+	live     time.Duration // resources, where tasks may not be read
+	visit    time.Duration // everything, while nobody looks
+	window   time.Duration // of the budget
+}
+
+var usualPace = pace{list: 9700 * time.Millisecond, tasks: 3500 * time.Millisecond, tasksHot: 2 * time.Second,
+	live: 3 * time.Second, visit: 61 * time.Second, window: time.Minute}
+
 const (
-	everyList     = 9700 * time.Millisecond // resources and status
-	everyTasks    = 3500 * time.Millisecond
-	everyTasksHot = 2 * time.Second // while a task on a container runs
-	everyLive     = 3 * time.Second // resources, where tasks may not be read
-	everyVisit    = 61 * time.Second
-	everyRights   = time.Hour
-	everyVersion  = 6 * time.Hour
+	everyRights  = time.Hour
+	everyVersion = 6 * time.Hour
 	// aside is how long a call to one node may hang before the lists go on beside it.
 	// Until then calls come one after the other, over one connection.
 	aside = time.Second
@@ -84,11 +92,12 @@ type agenda struct {
 	confirms []confirm
 	cost     time.Duration // of the last list of resources
 	bucket   bucket
+	pace     pace
 	jitter   func() float64 // 0 to 1
 }
 
-func newAgenda(jitter func() float64) *agenda {
-	return &agenda{denied: map[call]bool{}, jitter: jitter}
+func newAgenda(p pace, jitter func() float64) *agenda {
+	return &agenda{denied: map[call]bool{}, pace: p, bucket: bucket{window: p.window}, jitter: jitter}
 }
 
 // look switches between the two paces. Somebody who begins to look gets
@@ -102,7 +111,7 @@ func (a *agenda) look(looked bool, now time.Time) {
 		a.retryAt = minTime(a.retryAt, now)
 		return
 	}
-	a.visit = a.begun[callResources].Add(a.spread(everyVisit))
+	a.visit = a.begun[callResources].Add(a.spread(a.pace.visit))
 	a.confirms = nil
 }
 
@@ -149,14 +158,14 @@ func (a *agenda) due(kind callKind, s *sight, now time.Time) (at time.Time, ok b
 	case kind == callPermissions:
 		at = begun.Add(everyRights)
 	case kind == callTasks && now.Before(a.hotUntil):
-		at = begun.Add(everyTasksHot)
+		at = begun.Add(a.pace.tasksHot)
 	case kind == callTasks:
-		at = begun.Add(everyTasks)
+		at = begun.Add(a.pace.tasks)
 	case kind == callResources && !a.may(callTasks, s):
 		// Long lists cost Proxmox more, so they come less often.
-		at = begun.Add(min(max(everyLive, 10*a.cost), everyList))
+		at = begun.Add(min(max(a.pace.live, 10*a.cost), a.pace.list))
 	default:
-		at = begun.Add(everyList)
+		at = begun.Add(a.pace.list)
 	}
 	return maxTime(at, a.later[kind]), true
 }
@@ -258,7 +267,7 @@ func (a *agenda) endVisit(s *sight, now time.Time) {
 	if now.Sub(a.visit) < 2*time.Second && a.bucket.used(now) < budgetIdle && (len(a.confirms) > 0 || s.version == "") {
 		return // one more may be asked in this visit
 	}
-	a.visit = a.begun[callResources].Add(a.spread(everyVisit))
+	a.visit = a.begun[callResources].Add(a.spread(a.pace.visit))
 	a.confirms = nil
 }
 
@@ -389,7 +398,7 @@ func (a *agenda) failed(begun, now time.Time) {
 		a.retryAt = now.Add(2 * time.Second)
 		return
 	case !a.looked:
-		a.retryAt = maxTime(begun.Add(a.spread(everyVisit)), now)
+		a.retryAt = maxTime(begun.Add(a.spread(a.pace.visit)), now)
 		a.visit = a.retryAt
 		return
 	}

@@ -9,8 +9,6 @@ import (
 const (
 	budgetLooked = 36
 	budgetIdle   = 4
-
-	window = time.Minute
 )
 
 // Shares of the budget while somebody looks. Resources and status come every
@@ -32,7 +30,8 @@ const lazyReserve = 3
 // bucket is the token bucket of one cluster: a token that was spent comes back
 // a minute later, so no minute ever sees more requests than the bucket holds.
 type bucket struct {
-	spent []spending // by time
+	window time.Duration
+	spent  []spending // by time
 }
 
 type spending struct {
@@ -47,7 +46,7 @@ func (b *bucket) spend(now time.Time, kind callKind) {
 
 func (b *bucket) prune(now time.Time) {
 	old := 0
-	for old < len(b.spent) && now.Sub(b.spent[old].at) >= window {
+	for old < len(b.spent) && now.Sub(b.spent[old].at) >= b.window {
 		old++
 	}
 	if old > 0 {
@@ -79,7 +78,7 @@ func (b *bucket) wait(now time.Time, limit int) time.Duration {
 	if over < 0 {
 		return 0
 	}
-	return b.spent[over].at.Add(window).Sub(now)
+	return b.spent[over].at.Add(b.window).Sub(now)
 }
 
 // latencies are how fast Proxmox answered of late.

@@ -90,7 +90,7 @@ func newLoop(w *Watcher, c fleet.Cluster, row []byte) *loop {
 		wake:    make(chan struct{}, 1),
 		answers: make(chan answer, 4),
 		sight:   newSight(c),
-		agenda:  newAgenda(w.jitter),
+		agenda:  newAgenda(w.pace, w.jitter),
 		halted:  c.Halt != nil,
 	}
 	if row != nil {

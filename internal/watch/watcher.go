@@ -72,6 +72,7 @@ type Watcher struct {
 	now     func() time.Time
 	log     *slog.Logger
 	jitter  func() float64
+	pace    pace
 
 	reconciling sync.Mutex // one reader of the clusters at a time
 
@@ -104,7 +105,7 @@ type owner struct {
 
 // New makes a watcher; nothing happens before Load or Run.
 func New(options Options) *Watcher {
-	w := &Watcher{options: options, now: options.Now, log: options.Log, jitter: options.Jitter,
+	w := &Watcher{options: options, now: options.Now, log: options.Log, jitter: options.Jitter, pace: usualPace,
 		loops: map[fleet.ClusterID]*running{}, owners: map[string]*owner{}}
 	if w.now == nil {
 		w.now = time.Now
