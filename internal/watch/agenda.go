@@ -46,10 +46,13 @@ type pace struct {
 	live     time.Duration // resources, where tasks may not be read
 	visit    time.Duration // everything, while nobody looks
 	window   time.Duration // of the budget
+	retry    time.Duration // after the first failure of the whole; doubled with each further one
+	retries  time.Duration // at most, while somebody looks
 }
 
 var usualPace = pace{list: 9700 * time.Millisecond, tasks: 3500 * time.Millisecond, tasksHot: 2 * time.Second,
-	live: 3 * time.Second, visit: 61 * time.Second, window: time.Minute}
+	live: 3 * time.Second, visit: 61 * time.Second, window: time.Minute,
+	retry: time.Second, retries: 9500 * time.Millisecond}
 
 const (
 	everyRights  = time.Hour
@@ -402,8 +405,8 @@ func (a *agenda) failed(begun, now time.Time) {
 		a.visit = a.retryAt
 		return
 	}
-	pause := backOff(a.fails, time.Second, 9500*time.Millisecond)
-	a.retryAt = maxTime(begun.Add(a.spread(pause)), now.Add(time.Second))
+	pause := backOff(a.fails, a.pace.retry, a.pace.retries)
+	a.retryAt = maxTime(begun.Add(a.spread(pause)), now.Add(a.pace.retry))
 }
 
 // succeeded ends a failure of the cluster as a whole: everything is asked anew.

@@ -10,7 +10,8 @@ import (
 // real network take a fraction of their time. The budget's minute shrinks with it.
 func (w *Watcher) Hasten(factor time.Duration) {
 	w.pace = pace{list: w.pace.list / factor, tasks: w.pace.tasks / factor, tasksHot: w.pace.tasksHot / factor,
-		live: w.pace.live / factor, visit: w.pace.visit / factor, window: w.pace.window / factor}
+		live: w.pace.live / factor, visit: w.pace.visit / factor, window: w.pace.window / factor,
+		retry: w.pace.retry / factor, retries: w.pace.retries / factor}
 }
 
 // MemoryStore is a store for stories that need no database.

@@ -28,6 +28,9 @@ func (s *sight) takeStatus(st Status, now time.Time) effects {
 		}
 		names = append(names, m.Name)
 		n.local = m.Local
+		if online := m.Online || m.Local; online && !n.status.at.IsZero() && !n.status.online {
+			n.failed = nil // from before it came back
+		}
 		n.status = tellings{now, m.Online || m.Local}
 		// A row that still says offline is older than this word.
 		n.contradicted = n.status.online && !n.row.at.IsZero() && !n.row.online

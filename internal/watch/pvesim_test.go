@@ -21,7 +21,7 @@ import (
 	"berth/internal/watch"
 )
 
-// story is a watcher over the real client and a simulated cluster, at ten
+// story is a watcher over the real client and a simulated cluster, at thirty
 // times the usual pace, with somebody looking.
 type story struct {
 	*watch.Watcher
@@ -32,7 +32,7 @@ type story struct {
 	signal  <-chan struct{}
 }
 
-const hurry = 10
+const hurry = 30
 
 func tell(t *testing.T, acl ...pvesim.ACLSpec) *story {
 	t.Helper()
@@ -42,7 +42,7 @@ func tell(t *testing.T, acl ...pvesim.ACLSpec) *story {
 	ct := func(id int, name string) pvesim.ContainerSpec {
 		return pvesim.ContainerSpec{VMID: id, Name: name, Running: true, MemUsed: 0.5, DiskUsed: 0.5}
 	}
-	sim, err := pvesim.Start(pvesim.Config{Seed: 1, TaskTime: 0.05, AuthDelay: -1, LagTime: 2 * time.Second, Clusters: []pvesim.ClusterSpec{{
+	sim, err := pvesim.Start(pvesim.Config{Seed: 1, TaskTime: 0.05, AuthDelay: -1, LagTime: time.Second, Clusters: []pvesim.ClusterSpec{{
 		Name: "lab", Nodes: []pvesim.NodeSpec{
 			{Name: "pve1", CTs: []pvesim.ContainerSpec{ct(100, "web"), ct(101, "db")}},
 			{Name: "pve2", CTs: []pvesim.ContainerSpec{ct(110, "mail")}},
@@ -145,6 +145,7 @@ func nodeState(name string, want fleet.NodeState) func(*fleet.ClusterPicture) bo
 }
 
 func TestSimulatedCluster(t *testing.T) {
+	t.Parallel()
 	s := tell(t)
 	p := s.until("the whole cluster", whole)
 	if c, _ := p.Container(100); c.Hostname != "web" || c.Node != "pve1" || c.MaxMem == 0 {
@@ -159,6 +160,7 @@ func TestSimulatedCluster(t *testing.T) {
 }
 
 func TestChangesByOtherHands(t *testing.T) {
+	t.Parallel()
 	s := tell(t)
 	s.until("the whole cluster", whole)
 	for _, step := range []struct {
@@ -178,7 +180,10 @@ func TestChangesByOtherHands(t *testing.T) {
 		}},
 		{300, "delete", func(p *fleet.ClusterPicture) bool { _, there := p.Container(300); return !there }},
 		{100, "tag shiny", func(p *fleet.ClusterPicture) bool { c, _ := p.Container(100); return slices.Contains(c.Tags, "shiny") }},
-		{100, "lock backup", func(p *fleet.ClusterPicture) bool { c, _ := p.Container(100); return c.Lock == "backup" && !c.LockedAt.IsZero() }},
+		{100, "lock backup", func(p *fleet.ClusterPicture) bool {
+			c, _ := p.Container(100)
+			return c.Lock == "backup" && !c.LockedAt.IsZero()
+		}},
 		{121, "crash", status(121, fleet.Stopped)},
 	} {
 		if err := s.cluster.Act(step.id, step.act); err != nil {
@@ -189,6 +194,7 @@ func TestChangesByOtherHands(t *testing.T) {
 }
 
 func TestSimulatedDeadNode(t *testing.T) {
+	t.Parallel()
 	for _, shape := range []string{"frozen", "stopped", "unknown"} {
 		t.Run(shape, func(t *testing.T) {
 			t.Parallel()
@@ -215,8 +221,11 @@ func TestSimulatedDeadNode(t *testing.T) {
 }
 
 func TestSimulatedFaults(t *testing.T) {
+	t.Parallel()
 	trouble := func(kind string) func(p *fleet.ClusterPicture) bool {
-		return func(p *fleet.ClusterPicture) bool { return p.Trouble != nil && p.Trouble.Kind == kind && len(p.Containers) == 5 }
+		return func(p *fleet.ClusterPicture) bool {
+			return p.Trouble != nil && p.Trouble.Kind == kind && len(p.Containers) == 5
+		}
 	}
 	for _, f := range []struct {
 		name, node string
@@ -261,6 +270,7 @@ func TestSimulatedFaults(t *testing.T) {
 }
 
 func TestOddAnswersLoseNothing(t *testing.T) {
+	t.Parallel()
 	s := tell(t)
 	s.until("the whole cluster", whole)
 	undo := s.fault("odd-rows", "", nil)
@@ -285,6 +295,7 @@ func TestOddAnswersLoseNothing(t *testing.T) {
 }
 
 func TestTokenThatMayFollowNoTasks(t *testing.T) {
+	t.Parallel()
 	s := tell(t, pvesim.ACLSpec{Path: "/vms", Role: "PVEVMAdmin"})
 	p := s.until("the containers", func(p *fleet.ClusterPicture) bool { return len(p.Containers) == 5 && len(p.Notices) > 0 })
 	if !slices.ContainsFunc(p.Notices, func(n fleet.Notice) bool { return n.Code == "slow-updates" && n.Privilege == "Sys.Audit on /" }) {
@@ -301,6 +312,7 @@ func TestTokenThatMayFollowNoTasks(t *testing.T) {
 }
 
 func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
 	s := tell(t)
 	s.until("the whole cluster", whole)
 	s.cluster.ResetRequests()

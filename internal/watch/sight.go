@@ -72,6 +72,7 @@ type nodeSight struct {
 	// failed is set when a call to this node failed although its cluster answers; a call that succeeds clears it.
 	failed   *fleet.Trouble
 	probeAt  time.Time
+	probes   int // failed calls in a row
 	downSeen time.Time
 	backAt   time.Time
 	seenAt   time.Time
@@ -307,7 +308,7 @@ func (s *sight) nodeAnswered(name string, now time.Time) effects {
 	if n == nil {
 		return effects{}
 	}
-	n.seenAt = now
+	n.seenAt, n.probes = now, 0
 	if n.failed == nil {
 		return effects{}
 	}

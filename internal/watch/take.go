@@ -202,7 +202,8 @@ func (l *loop) nodeRefused(ctx context.Context, a answer, p *problem.Problem, no
 			e.confirms = append(e.confirms, c)
 		}
 	case beyondNode(p.Kind):
-		n.probeAt = now.Add(l.agenda.spread(8 * time.Second))
+		n.probes++
+		n.probeAt = now.Add(l.agenda.spread(backOff(n.probes, 2*time.Second, 8*time.Second)))
 		e = l.sight.failNode(a.call.node, p, now)
 		e.drawn = true
 	case strings.Contains(p.Proxmox, "does not exist"):
