@@ -22,6 +22,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 //go:embed axe/axe.min.js
@@ -140,11 +141,11 @@ func (p *Page) hear(ev any) {
 			p.faults = append(p.faults, e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *runtime.EventExceptionThrown:
-		text := e.ExceptionDetails.Text
-		if o := e.ExceptionDetails.Exception; o != nil {
-			text += ": " + o.Description // with the place in the script
+		fault := e.ExceptionDetails.Text
+		if x := e.ExceptionDetails.Exception; x != nil {
+			fault += ": " + x.Description
 		}
-		p.faults = append(p.faults, text)
+		p.faults = append(p.faults, fault)
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.Method+" "+e.Request.URL)
 	}
@@ -229,23 +230,37 @@ func (p *Page) waitFor(what string, ok func() bool) {
 	}
 }
 
-// find lists the elements of that role and accessible name, as assistive technology sees them. An empty name matches all.
+// find lists the elements of that role and accessible name, as assistive
+// technology sees them. An empty name matches all, "pve1…" whatever begins so.
 func (p *Page) find(role, name string) []*accessibility.Node {
 	root, err := try(p, dom.GetDocument, dom.GetDocumentParams{})
 	if err != nil {
 		return nil // between two pages there is no document
 	}
-	tree, err := try(p, accessibility.QueryAXTree, accessibility.QueryAXTreeParams{BackendNodeID: root.Root.BackendNodeID, Role: role, AccessibleName: name})
+	query := accessibility.QueryAXTreeParams{BackendNodeID: root.Root.BackendNodeID, Role: role, AccessibleName: name}
+	prefix, open := strings.CutSuffix(name, "…")
+	if open {
+		query.AccessibleName = ""
+	}
+	tree, err := try(p, accessibility.QueryAXTree, query)
 	if err != nil {
 		return nil
 	}
 	var found []*accessibility.Node
 	for _, n := range tree.Nodes {
-		if !n.Ignored && n.BackendDOMNodeID != 0 {
+		if !n.Ignored && n.BackendDOMNodeID != 0 && (!open || strings.HasPrefix(nameOf(n), prefix)) {
 			found = append(found, n)
 		}
 	}
 	return found
+}
+
+func nameOf(n *accessibility.Node) string {
+	var s string
+	if n.Name != nil {
+		_ = json.Unmarshal([]byte(n.Name.Value), &s)
+	}
+	return s
 }
 
 // see waits for an element of that role and name.
@@ -328,6 +343,22 @@ func (p *Page) choose(label, option string) {
 	if r.ExceptionDetails != nil {
 		p.t.Fatalf("choosing %q: %s", option, r.ExceptionDetails.Text)
 	}
+}
+
+// ctrl holds the control key while a key is pressed.
+var ctrl = chromedp.KeyModifiers(kb.ModifierCtrl)
+
+// key presses one printable key as a keyboard does: what the page prevents is not typed.
+func (p *Page) key(key string) {
+	p.t.Helper()
+	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key})
+	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key})
+}
+
+// typeText types into whatever has the focus.
+func (p *Page) typeText(text string) {
+	p.t.Helper()
+	call(p, input.InsertText, input.InsertTextParams{Text: text})
 }
 
 // press types keys, such as kb.Enter.
