@@ -9,21 +9,24 @@ import (
 	"berth/internal/ops/connect"
 	"berth/internal/ops/signin"
 	"berth/internal/web"
+	"berth/internal/web/activity"
 	"berth/internal/web/dashboard"
 	"berth/internal/web/kit"
 	"berth/internal/web/nodes"
+	"berth/internal/web/packages"
 	"berth/internal/web/settings"
 	signinpages "berth/internal/web/signin"
+	"berth/internal/web/templates"
 )
 
 func newConnect(a *app) *connect.Service {
 	return connect.New(connect.Options{Store: a.store, Proxmox: reach.Proxmox{Guard: a.guard}, Watcher: a.watcher, Now: time.Now, Log: a.log})
 }
 
-// rooms are pages that are given as a list of routes.
-type rooms []kit.Route
+// routes are a room that is given as a list.
+type routes []kit.Route
 
-func (r rooms) Routes() []kit.Route { return r }
+func (r routes) Routes() []kit.Route { return r }
 
 // standing tells the dashboard's streams whether their session still stands.
 type standing struct{ *signin.Service }
@@ -41,12 +44,15 @@ func (a *app) site(l *listener) (http.Handler, error) {
 	var err error
 	site, err = web.New(web.Options{
 		Door: l.door,
-		Rooms: []web.Rooms{
-			doors,
-			board,
-			nodes.New(a.connect, a.watcher, time.Now),
-			settings.New(a.signin, time.Now),
-			rooms(kit.Routes(board)),
+		Pages: web.Pages{
+			SignIn:    doors,
+			Dashboard: board,
+			Nodes:     nodes.New(a.connect, a.watcher, time.Now),
+			Templates: templates.New(),
+			Packages:  packages.New(),
+			Activity:  activity.New(a.store, time.Now),
+			Settings:  settings.New(a.signin, time.Now),
+			Kit:       routes(kit.Routes(board)),
 		},
 		Viewer:       doors.Viewer,
 		Ready:        a.store.Ping,

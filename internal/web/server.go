@@ -19,13 +19,10 @@ import (
 	"berth/internal/web/kit"
 )
 
-// Rooms is a package of pages.
-type Rooms interface{ Routes() []kit.Route }
-
 // Options are what the server stands on.
 type Options struct {
 	Door  Door
-	Rooms []Rooms
+	Pages Pages
 	// Viewer finds who a request's session belongs to; a problem of kind
 	// SignedOut means that there is none.
 	Viewer func(r *http.Request) (account.Viewer, error)
@@ -53,7 +50,7 @@ type Server struct {
 
 // New builds the site map. It fails on a route that does not say who may have it.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, routes: append(probes(o), siteMap(o.Rooms)...)}
+	s := &Server{o: o, routes: append(probes(o), siteMap(o.Pages)...)}
 	mux := http.NewServeMux()
 	forms := map[string]kit.Form{}
 	for _, r := range s.routes {

@@ -38,7 +38,7 @@ func testServer(t *testing.T, change func(*Options)) *Server {
 		"user":  {User: account.User{ID: "2", PVEUser: "ann@pve"}, Session: account.Session{ProofAt: noon.Add(-time.Hour)}},
 	}
 	o := Options{
-		Rooms: []Rooms{room{
+		Pages: Pages{Dashboard: room{
 			{Method: "GET", Pattern: "/{$}", Access: kit.SignedIn, Handle: hello},
 			{Method: "GET", Pattern: "/open", Access: kit.Public, Handle: hello},
 			{Method: "GET", Pattern: "/admin", Access: kit.Administrator, Handle: hello},
@@ -261,7 +261,7 @@ func TestMetricsNeedTheirToken(t *testing.T) {
 }
 
 func TestARouteMustSayWhoMayHaveIt(t *testing.T) {
-	_, err := New(Options{Rooms: []Rooms{room{{Method: "GET", Pattern: "/x", Handle: hello}}}, Metrics: NewMetrics()})
+	_, err := New(Options{Pages: Pages{Dashboard: room{{Method: "GET", Pattern: "/x", Handle: hello}}}, Metrics: NewMetrics()})
 	if err == nil {
 		t.Error("a route without an access was taken")
 	}
