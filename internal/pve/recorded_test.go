@@ -114,10 +114,6 @@ var reads = []struct {
 		}
 		return err
 	}},
-	{regexp.MustCompile(`^/access/users/([^/]+)/token$`), func(t *testing.T, c *Client, m []string) error {
-		_, err := c.Tokens(t.Context(), m[1])
-		return err
-	}},
 	{regexp.MustCompile(`^/cluster/status$`), func(t *testing.T, c *Client, _ []string) error {
 		s, err := c.ClusterStatus(t.Context())
 		if err == nil && (s.Local() == "" || s.Standalone == (s.Name != "")) {

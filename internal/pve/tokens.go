@@ -58,29 +58,6 @@ func (c *Client) change(ctx context.Context, call call) error {
 	})
 }
 
-// TokenInfo is one API token of a user. Its secret is never told again.
-type TokenInfo struct {
-	Name    string // the part after "!"
-	Comment string
-	Privsep bool
-	Expire  time.Time // zero: never
-}
-
-// Tokens lists a user's tokens; for oneself it needs no privilege.
-func (c *Client) Tokens(ctx context.Context, user string) ([]TokenInfo, error) {
-	if !validUser(user) {
-		return nil, badUser()
-	}
-	l, err := list(ctx, c, get("reading the tokens of "+user, "access", "users", user, "token"), func(v value) (TokenInfo, bool) {
-		t := TokenInfo{Name: v.get("tokenid").line(), Comment: v.get("comment").line(), Expire: v.get("expire").unix(), Privsep: true}
-		if p := v.get("privsep"); !p.isNothing() {
-			t.Privsep = p.bool()
-		}
-		return t, t.Name != ""
-	})
-	return l.Rows, err
-}
-
 // CreateToken makes a privilege-separated token, which starts with no
 // privileges, and gives its secret, which Proxmox shows only now. For oneself it
 // needs a ticket and no privilege; it needs quorum. Expire is zero for never. A
