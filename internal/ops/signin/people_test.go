@@ -190,3 +190,47 @@ func TestTheCAIsCarriedOverOnlyWhenItSignedTheLeaf(t *testing.T) {
 	_, err = w.signIn(host, "root@pam", "root-password", home)
 	w.must(err)
 }
+
+func TestARenewedLeafIsConfirmedByAPerson(t *testing.T) {
+	w := newWorld(t)
+	undo, err := w.sim.Fault("leaf-foreign-ca", pvesim.FaultTarget{Cluster: "lab", Node: "pve1"})
+	w.must(err)
+	host, admin := w.setUp()
+	old := host.Authority.Trust.Fingerprint
+	undo() // the leaf is another one now
+	_, err = w.signIn(host, "root@pam", "root-password", home)
+	w.wants(err, problem.Untrusted)
+	at := host.Authority.Addresses[0].HostPort()
+	seen, err := w.LookAgain(t.Context(), admin, host.ID, at, home)
+	w.must(err)
+	if seen.Fingerprint == old || seen.Fingerprint != w.lab.Node("pve1").Fingerprint() {
+		t.Fatalf("the look saw %s", seen.Fingerprint)
+	}
+	_, err = w.LookAgain(t.Context(), admin, host.ID, "127.0.0.1:1", home)
+	w.wants(err, problem.NotFound) // only its own addresses
+	w.wants(w.Repin(t.Context(), admin, host.ID, at, "AA", home), problem.Invalid)
+	w.wants(w.Repin(t.Context(), admin, host.ID, at, w.lab.Node("pve2").Fingerprint(), home), problem.Untrusted)
+	w.must(w.Repin(t.Context(), admin, host.ID, at, seen.Fingerprint, home))
+	_, err = w.signIn(host, "root@pam", "root-password", home)
+	w.must(err)
+	// Under the CA since that sign-in: nothing to confirm any more.
+	w.wants(w.Repin(t.Context(), admin, host.ID, at, old, home), problem.Conflict)
+}
+
+func TestAnOperatorPinsWhenNobodyCanSignIn(t *testing.T) {
+	w := newWorld(t)
+	host, admin := w.setUp()
+	undo, err := w.sim.Fault("ca-changed", pvesim.FaultTarget{Cluster: "lab"})
+	w.must(err)
+	defer undo()
+	_, err = w.signIn(host, "root@pam", "root-password", home)
+	w.wants(err, problem.Untrusted)
+	at := host.Authority.Addresses[0].HostPort()
+	w.wants(w.RepinHost(t.Context(), host.ID, "192.0.2.1:8006", w.lab.Node("pve1").Fingerprint()), problem.NotFound)
+	w.must(w.RepinHost(t.Context(), host.ID, at, strings.ToLower(w.lab.Node("pve1").Fingerprint())))
+	p, err := w.signIn(host, "root@pam", "root-password", home)
+	w.must(err)
+	if p.Viewer.User.ID != admin.User.ID {
+		t.Error("the administrator became somebody else")
+	}
+}

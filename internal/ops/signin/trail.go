@@ -47,7 +47,11 @@ func (s *Service) during(ctx context.Context, e audit.Entry, act func() error) e
 		return err
 	}
 	err = act()
-	s.end(ctx, intent, resultOf(err), sentenceOf(err))
+	detail := sentenceOf(err)
+	if err == nil {
+		detail = e.Detail
+	}
+	s.end(ctx, intent, resultOf(err), detail)
 	return err
 }
 

@@ -72,6 +72,7 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 		"hosts":                hostsPage([]account.SignInHost{host(), one()}, noon),
 		"host":                 hostPage(v),
 		"host-refused":         hostPage(refused),
+		"host-certificate":     hostPage(hostView{Host: one(), Name: "Lab", Admission: "everyone", Seen: &seen}),
 		"host-new":             newHostPage(newHostView{}),
 		"host-new-wrong":       newHostPage(newHostView{Address: hostile, Problem: problem.Field("address", "This is not a host name or an IP address.")}),
 		"host-new-fingerprint": newHostPage(newHostView{Address: "192.0.2.1", Name: "pve1", Seen: &seen}),

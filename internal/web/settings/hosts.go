@@ -93,7 +93,9 @@ type hostView struct {
 	Listed     string
 	NewAddress string
 	Own        bool // the viewer signs in through it
-	Problem    *problem.Problem
+	// Seen is what its address shows now, to be compared with the pin.
+	Seen    *authority.Seen
+	Problem *problem.Problem
 }
 
 func (v hostView) field(name string) string { return fieldOf(v.Problem, name) }
@@ -168,6 +170,32 @@ func (p *Pages) dropAddress(w http.ResponseWriter, r *http.Request) error {
 	id := r.PathValue("host")
 	err := p.verbs.DropAddress(r.Context(), kit.ViewerOf(r.Context()), account.HostID(id), r.PostFormValue("address"), clientOf(r))
 	return told(w, r, err, "The address is removed.", kit.URL.SignInHost(id))
+}
+
+// renewable reports whether a renewed certificate has to be confirmed by a person.
+func (v hostView) renewable() bool { return v.Host.Authority.Trust.Mode == authority.LeafPin }
+
+func (v hostView) changed() bool {
+	return v.Seen != nil && v.Seen.Fingerprint != v.Host.Authority.Trust.Fingerprint
+}
+
+func (p *Pages) lookAgain(w http.ResponseWriter, r *http.Request) error {
+	v, err := p.viewOf(r)
+	if err != nil {
+		return err
+	}
+	seen, err := p.verbs.LookAgain(r.Context(), kit.ViewerOf(r.Context()), v.Host.ID, r.PostFormValue("address"), clientOf(r))
+	if err != nil {
+		return told(w, r, err, "", kit.URL.SignInHost(string(v.Host.ID)))
+	}
+	v.Seen = &seen
+	return p.drawHost(w, r, http.StatusOK, v)
+}
+
+func (p *Pages) repin(w http.ResponseWriter, r *http.Request) error {
+	id := r.PathValue("host")
+	err := p.verbs.Repin(r.Context(), kit.ViewerOf(r.Context()), account.HostID(id), r.PostFormValue("address"), r.PostFormValue("fingerprint"), clientOf(r))
+	return told(w, r, err, "The new certificate is pinned.", kit.URL.SignInHost(id))
 }
 
 func (p *Pages) deleteHost(w http.ResponseWriter, r *http.Request) error {

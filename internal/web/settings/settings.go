@@ -26,6 +26,8 @@ type Verbs interface {
 	EditHost(ctx context.Context, v account.Viewer, id account.HostID, name string, policy account.Policy, from account.Client) error
 	AddAddress(ctx context.Context, v account.Viewer, id account.HostID, address string, from account.Client) error
 	DropAddress(ctx context.Context, v account.Viewer, id account.HostID, hostPort string, from account.Client) error
+	LookAgain(ctx context.Context, v account.Viewer, id account.HostID, hostPort string, from account.Client) (authority.Seen, error)
+	Repin(ctx context.Context, v account.Viewer, id account.HostID, hostPort, fingerprint string, from account.Client) error
 	DeleteHost(ctx context.Context, v account.Viewer, id account.HostID, from account.Client) error
 
 	People(ctx context.Context, v account.Viewer) ([]account.Person, error)
@@ -63,6 +65,8 @@ func (p *Pages) Routes() []kit.Route {
 		{Method: "POST", Pattern: host, Proof: true, Handle: p.editHost},
 		{Method: "POST", Pattern: host + "/addresses", Proof: true, Handle: p.addAddress},
 		{Method: "POST", Pattern: host + "/addresses/delete", Proof: true, Handle: p.dropAddress},
+		{Method: "POST", Pattern: host + "/certificate", Proof: true, Handle: p.lookAgain},
+		{Method: "POST", Pattern: host + "/certificate/confirm", Proof: true, Handle: p.repin},
 		{Method: "POST", Pattern: host + "/delete", Proof: true, Handle: p.deleteHost},
 		{Method: "GET", Pattern: kit.URL.People(), Handle: p.people},
 		{Method: "POST", Pattern: person + "/grant", Proof: true, Handle: p.person(p.verbs.GrantAdministrator, "is an administrator now")},

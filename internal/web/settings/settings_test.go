@@ -74,6 +74,14 @@ func (v *verbs) DropAddress(_ context.Context, _ account.Viewer, id account.Host
 	return v.note("drop", string(id), hostPort)
 }
 
+func (v *verbs) LookAgain(_ context.Context, _ account.Viewer, id account.HostID, hostPort string, _ account.Client) (authority.Seen, error) {
+	return authority.Seen{Fingerprint: "CC:DD"}, v.note("look again", string(id), hostPort)
+}
+
+func (v *verbs) Repin(_ context.Context, _ account.Viewer, id account.HostID, hostPort, fingerprint string, _ account.Client) error {
+	return v.note("repin", string(id), hostPort, fingerprint)
+}
+
 func (v *verbs) DeleteHost(_ context.Context, _ account.Viewer, id account.HostID, _ account.Client) error {
 	return v.note("delete", string(id))
 }
@@ -145,6 +153,7 @@ func TestForms(t *testing.T) {
 		{"POST", "/settings/sign-in-hosts/h1", url.Values{"name": {"New"}, "admission": {"listed"}, "listed": {"anna@pve\r\n@company,tom@pve"}}, "edit h1 New", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/addresses", url.Values{"address": {"192.0.2.2"}}, "address h1 192.0.2.2", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/addresses/delete", url.Values{"address": {"192.0.2.2:8006"}}, "drop h1 192.0.2.2:8006", "/settings/sign-in-hosts/h1"},
+		{"POST", "/settings/sign-in-hosts/h1/certificate/confirm", url.Values{"address": {"192.0.2.1:8006"}, "fingerprint": {"AA"}}, "repin h1 192.0.2.1:8006 AA", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/delete", url.Values{"confirm": {" Lab "}}, "delete h1", "/settings/sign-in-hosts"},
 		{"POST", "/settings/people/u2/grant", nil, "grant u2", "/settings/people"},
 		{"POST", "/settings/people/u2/revoke", nil, "take u2", "/settings/people"},
