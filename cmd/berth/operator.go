@@ -77,6 +77,7 @@ type AdminCmd struct {
 	List   AdminListCmd   `cmd:"" help:"List everybody who ever signed in."`
 	Grant  AdminGrantCmd  `cmd:"" help:"Make a person an administrator."`
 	Revoke AdminRevokeCmd `cmd:"" help:"Make an administrator an ordinary person."`
+	Pin    AdminPinCmd    `cmd:"" help:"Confirm a sign-in host's new certificate when nobody can sign in any more."`
 }
 
 // AdminListCmd lists people.
