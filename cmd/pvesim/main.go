@@ -19,16 +19,17 @@ import (
 )
 
 type options struct {
-	Clusters   int     `help:"Number of clusters; 0 is the default fleet (cluster lab of three, host attic)."`
-	Nodes      int     `default:"3" help:"Nodes of each cluster; 1 makes standalone hosts."`
-	Containers int     `default:"30" help:"Containers of each cluster, spread over its nodes."`
-	Seed       int64   `default:"1" help:"The same seed gives the same fleet."`
-	Print      string  `enum:"text,json" default:"text" help:"How to print addresses and credentials: ${enum}."`
-	ListenBase string  `help:"Give each node a loopback address of its own, counted up after this one (as 127.77.0.0), all on one port."`
-	Port       int     `help:"The port with --listen-base; 0 takes a free one."`
-	Control    string  `help:"Serve the control address here, as 127.0.0.1:0; empty for none."`
-	TaskTime   float64 `default:"1" help:"Factor on the time that tasks take."`
-	AuthDelay  string  `default:"3s" help:"Delay before each 401."`
+	Clusters   int           `help:"Number of clusters; 0 is the default fleet (cluster lab of three, host attic)."`
+	Nodes      int           `default:"3" help:"Nodes of each cluster; 1 makes standalone hosts."`
+	Containers int           `default:"30" help:"Containers of each cluster, spread over its nodes."`
+	Seed       int64         `default:"1" help:"The same seed gives the same fleet."`
+	Print      string        `enum:"text,json" default:"text" help:"How to print addresses and credentials: ${enum}."`
+	ListenBase string        `help:"Give each node a loopback address of its own, counted up after this one (as 127.77.0.0), all on one port."`
+	Port       int           `help:"The port with --listen-base; 0 takes a free one."`
+	Control    string        `help:"Serve the control address here, as 127.0.0.1:0; empty for none."`
+	TaskTime   float64       `default:"1" help:"Factor on the time that tasks take."`
+	Life       time.Duration `help:"About so often something happens by itself, as 30s: backups, reboots, moves; 0 for never."`
+	AuthDelay  string        `default:"3s" help:"Delay before each 401."`
 }
 
 func main() {
@@ -66,7 +67,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 }
 
 func (o options) config() (pvesim.Config, error) {
-	cfg := pvesim.Config{Seed: o.Seed, TaskTime: o.TaskTime, Clusters: o.fleet()}
+	cfg := pvesim.Config{Seed: o.Seed, TaskTime: o.TaskTime, Life: o.Life, Clusters: o.fleet()}
 	delay, err := time.ParseDuration(o.AuthDelay)
 	if err != nil {
 		return cfg, fmt.Errorf("--auth-delay: %w", err)

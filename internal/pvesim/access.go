@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,7 +140,7 @@ func listRoles(cl *call) (any, error) {
 
 func createRole(cl *call) (any, error) {
 	c, role := cl.cluster, cl.args["roleid"]
-	if strings.HasPrefix(role, "PVE") {
+	if strings.HasPrefix(strings.ToUpper(role), "PVE") {
 		return nil, badParam("roleid", "cannot use role ID starting with the (case-insensitive) 'PVE' namespace")
 	}
 	if err := c.needQuorum("create role failed"); err != nil {
@@ -191,7 +192,7 @@ func listACL(cl *call) (any, error) {
 }
 
 // normalPath is Proxmox's normalize_path: no doubled or trailing slashes; ""
-// for what is none of its paths.
+// where a character is in no path.
 func normalPath(path string) string {
 	for strings.Contains(path, "//") {
 		path = strings.ReplaceAll(path, "//", "/")
@@ -202,17 +203,22 @@ func normalPath(path string) string {
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
 	}
-	top, _, _ := strings.Cut(path[1:], "/")
-	if path == "/" || slices.Contains([]string{"access", "nodes", "pool", "sdn", "storage", "vms", "mapping"}, top) {
-		return path
+	if !pathLetters.MatchString(path) {
+		return ""
 	}
-	return ""
+	return path
 }
+
+var (
+	pathLetters = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
+	aclPath     = regexp.MustCompile(`^(/|/access(/groups(/[\w.-]+)?|/realm(/[\w.-]+)?)?|/nodes(/[\w.-]+)?|/pool(/[\w.-]+){0,3}` +
+		`|/sdn(/(controllers|dns|fabrics|ipams|vnets)(/[\w.-]+)?|/zones(/[\w.-]+){0,3})?|/storage(/[\w.-]+)?|/vms(/[1-9][0-9]{2,})?|/mapping(/[\w.-]+){0,2})$`)
+)
 
 func updateACL(cl *call) (any, error) {
 	c, args := cl.cluster, cl.args
 	path := normalPath(args["path"])
-	if path == "" {
+	if !aclPath.MatchString(path) {
 		return nil, badParam("path", "invalid ACL path '"+args["path"]+"'")
 	}
 	if args["users"] == "" && args["groups"] == "" && args["tokens"] == "" {

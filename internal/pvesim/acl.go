@@ -191,7 +191,7 @@ func (c *Cluster) permit(ep *endpoint, cl *call) error {
 			return forbidden(path, p.privs...)
 		}
 	case "perm-modify":
-		return c.permitModify(cl.who, fill(p.path, cl.args))
+		return c.permitModify(cl.who, normalPath(fill(p.path, cl.args)))
 	case "token-owner":
 		if cl.who != cl.args["userid"] && !c.may(cl.who, "/access/groups", "User.Modify") {
 			return errForbidden

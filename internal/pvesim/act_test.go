@@ -260,3 +260,26 @@ func TestControl(t *testing.T) {
 		t.Error("it listens beyond loopback")
 	}
 }
+
+func TestLifeGoesOn(t *testing.T) {
+	s := quick(t, Config{Seed: 9, Life: 2 * time.Millisecond})
+	deadline := time.After(10 * time.Second)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	kinds := map[string]bool{}
+	for len(kinds) < 4 {
+		select {
+		case <-deadline:
+			t.Fatalf("only %v happened", kinds)
+		case <-tick.C:
+		}
+		for _, c := range s.Clusters() {
+			c.Guests() // settles what is due
+			c.mu.Lock()
+			for _, tk := range c.tasks {
+				kinds[tk.kind] = true
+			}
+			c.mu.Unlock()
+		}
+	}
+}

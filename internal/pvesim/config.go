@@ -16,6 +16,7 @@ type Config struct {
 	TaskTime  float64                           // factor on the time that tasks and PVE's own waits (595, 596, no quorum) take; 0: 1
 	Listen    func(cluster, node string) string // address of each node; nil: 127.0.0.1:0
 	Now       func() time.Time                  // nil: time.Now
+	Life      time.Duration                     // about so often something happens by itself: backups, reboots, moves; 0: never
 	LagTime   time.Duration                     // how far /cluster/resources may lag behind; 0: 10 s as PVE does; negative: not at all
 }
 

@@ -51,7 +51,7 @@ func listContainers(cl *call) (any, error) {
 	c, rows := cl.cluster, []obj{}
 	for _, g := range c.guests {
 		if g.node == cl.node && g.kind == "lxc" && c.may(cl.who, "/vms/"+strconv.Itoa(g.vmid), "VM.Audit") && !c.faultOn("permission-lost", cl.via) {
-			rows = append(rows, g.liveRow(c.major, cl.at))
+			rows = append(rows, olderTypes(c.major, g.liveRow(c.major, cl.at)))
 		}
 	}
 	shuffle(rows)
@@ -82,12 +82,33 @@ func (g *guest) liveRow(major int, at time.Time) obj {
 	return row
 }
 
+// olderTypes turns into strings what PVE 8 sends so: the id and what it read from
+// files.
+func olderTypes(major int, row obj) obj {
+	if major >= 9 {
+		return row
+	}
+	for i, f := range row {
+		switch n := f.value.(type) {
+		case int:
+			if f.key == "vmid" || f.key == "pid" {
+				row[i].value = text(strconv.Itoa(n))
+			}
+		case int64:
+			if f.key == "disk" || f.key == "maxdisk" {
+				row[i].value = text(strconv.FormatInt(n, 10))
+			}
+		}
+	}
+	return row
+}
+
 func currentStatus(cl *call) (any, error) {
 	g, err := cl.container()
 	if err != nil {
 		return nil, err
 	}
-	return g.liveRow(cl.cluster.major, cl.at).with("ha", obj{{"managed", 0}}), nil
+	return olderTypes(cl.cluster.major, g.liveRow(cl.cluster.major, cl.at)).with("ha", obj{{"managed", 0}}), nil
 }
 
 func readConfig(cl *call) (any, error) {

@@ -100,6 +100,10 @@ func Start(cfg Config) (*Sim, error) {
 		}
 		s.clusters = append(s.clusters, c)
 	}
+	if cfg.Life > 0 && len(s.clusters) > 0 {
+		s.wait.Add(1)
+		go s.live(cfg.Life)
+	}
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -208,10 +209,11 @@ func (t *task) outcome() string {
 	return "error"
 }
 
+var upidForm = regexp.MustCompile(`^UPID:[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:[^:\s]+:[^:\s]*:[^:\s]+:$`)
+
 func (c *Cluster) findTask(cl *call) (*task, error) {
 	upid := cl.args["upid"]
-	parts := strings.Split(upid, ":")
-	if len(parts) != 9 || parts[0] != "UPID" {
+	if !upidForm.MatchString(upid) {
 		return nil, badParam("upid", "unable to parse worker upid")
 	}
 	for _, t := range c.tasks {
