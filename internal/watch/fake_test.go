@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -183,6 +184,7 @@ type fakeStore struct {
 	halts     []*fleet.Halt
 	entries   []audit.Entry
 	leases    map[string]fakeLease
+	cut       string // the holder whose way to the store is cut
 	listeners map[int]func(topic, id string)
 	nextID    int
 }
@@ -278,6 +280,9 @@ func (s *fakeStore) kinds() (kinds []audit.Kind) {
 func (s *fakeStore) Claim(_ context.Context, name, holder string, until, now time.Time) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if holder == s.cut {
+		return false, errors.New("the database does not answer")
+	}
 	if l, ok := s.leases[name]; ok && l.holder != holder && now.Before(l.until) {
 		return false, nil
 	}

@@ -20,7 +20,7 @@ const (
 	// rowVersion grows when a kept picture can no longer be read as one of the
 	// version before. One of an unknown version is left alone and asked anew.
 	rowVersion    = 1
-	maxRowBytes   = 64 << 20 // unpacked
+	maxRowBytes   = 32 << 20 // unpacked
 	maxContainers = 50000
 )
 
