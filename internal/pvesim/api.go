@@ -1,6 +1,7 @@
 package pvesim
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -102,6 +103,10 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 		}
 		return n.notAPI(path)
 	}
+	if isJSON(req) && len(body) > 0 && !json.Valid(body) {
+		msg := fmt.Sprintf(`malformed JSON string, neither tag, array, object, number, string or atom, at character offset %d (before "(end of string)") at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 934.`, len(body))
+		return plain(500, msg+"\n")
+	}
 	ep, pathArgs := lookup(req.Method, rel)
 	pattern := "(unknown)"
 	if ep != nil {
@@ -158,16 +163,16 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	return ep.serve(cl)
 }
 
+func isJSON(req *http.Request) bool {
+	return strings.HasPrefix(req.Header.Get("Content-Type"), "application/json")
+}
+
 // gather merges the parameters of path, query and body.
 func gather(req *http.Request, body []byte, pathArgs map[string]string) (map[string]string, error) {
 	args := parseForm(req.URL.RawQuery)
 	if len(body) > 0 {
-		if strings.HasPrefix(req.Header.Get("Content-Type"), "application/json") {
-			m, err := parseJSONBody(body)
-			if err != nil {
-				return nil, &apiError{status: 500, message: err.Error() + "\n"}
-			}
-			for k, v := range m {
+		if isJSON(req) {
+			for k, v := range parseJSONBody(body) {
 				args[k] = v
 			}
 		} else {
@@ -221,7 +226,7 @@ func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
 	}
 	return &reply{
 		status: 200, reason: "OK", body: appendJSON(nil, o), ctype: "application/json;charset=UTF-8",
-		protected: ep.protected, proxied: ep.onNode && cl.node != n,
+		protected: ep.protected, proxied: ep.onNode && cl.node != n && ep.method == "GET",
 	}
 }
 

@@ -90,7 +90,7 @@ func nodeStatus(cl *call) (any, error) {
 		{"ksm", obj{{"shared", 0}}},
 		{"cpuinfo", obj{
 			{"cpus", n.spec.CPUs}, {"cores", max(n.spec.CPUs/2, 1)}, {"sockets", 1}, {"model", "AMD Ryzen 7 5700G with Radeon Graphics"},
-			{"mhz", text("3800.000")}, {"hvm", text("1")}, {"user_hz", 100}, {"flags", "fpu vme de pse tsc msr pae mce cx8 apic sep"},
+			{"mhz", text("3800.000")}, {"hvm", text("1")}, {"vendor", "AuthenticAMD"}, {"family", text("25")}, {"user_hz", 100}, {"flags", "fpu vme de pse tsc msr pae mce cx8 apic sep"},
 		}},
 	}, nil
 }

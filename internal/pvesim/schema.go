@@ -1,6 +1,7 @@
 package pvesim
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/url"
@@ -186,14 +187,14 @@ func parseForm(s string) map[string]string {
 }
 
 // parseJSONBody flattens a JSON object to the strings that a form would carry.
-func parseJSONBody(body []byte) (map[string]string, error) {
-	var m map[string]any
-	d := json.NewDecoder(strings.NewReader(string(body)))
-	d.UseNumber()
-	if err := d.Decode(&m); err != nil {
-		return nil, fmt.Errorf("read the JSON body: %w", err)
-	}
+func parseJSONBody(body []byte) map[string]string {
 	args := map[string]string{}
+	var m map[string]any
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	if d.Decode(&m) != nil {
+		return args // valid JSON, but no object: nothing is named
+	}
 	for k, v := range m {
 		switch v := v.(type) {
 		case nil:
@@ -206,5 +207,5 @@ func parseJSONBody(body []byte) (map[string]string, error) {
 			args[k] = fmt.Sprint(v)
 		}
 	}
-	return args, nil
+	return args
 }
