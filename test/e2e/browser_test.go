@@ -29,7 +29,7 @@ import (
 var axe string
 
 // patience is how long a story waits for what it expects to see. It is a bound for failing, not a pause.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // chromium starts one browser for the whole test binary; each story gets a context (cookie jar) of its own.
 var chromium = sync.OnceValues(func() (context.Context, error) {
@@ -177,7 +177,7 @@ func call[P, R any](p *Page, cmd cdp.Command[P, R], params P) R {
 
 // try bounds a command: one that was sent just as the page is left may never be answered.
 func try[P, R any](p *Page, cmd cdp.Command[P, R], params P) (R, error) {
-	ctx, cancel := context.WithTimeout(p.ctx, patience/8)
+	ctx, cancel := context.WithTimeout(p.ctx, patience/20)
 	defer cancel()
 	return chromedp.Call(ctx, cmd, params)
 }

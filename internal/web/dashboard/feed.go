@@ -25,8 +25,8 @@ type Eyes interface {
 }
 
 const (
-	// maxStreams is how many open streams one person may have.
-	maxStreams = 20
+	// maxStreams is how many open streams one person may have: a wall of screens, and no more.
+	maxStreams = 64
 	// ringEvents and ringBytes are how much a feed keeps for browsers that come back.
 	ringEvents = 512
 	ringBytes  = 4 << 20
