@@ -25,6 +25,14 @@ func (t Token) authorize(h http.Header, _ bool) {
 	h.Set("Authorization", "PVEAPIToken="+t.ID+"="+t.Secret.Reveal())
 }
 
+// check refuses what would break a header.
+func (t Token) check() error {
+	if _, _, err := ParseTokenID(t.ID); err != nil {
+		return err
+	}
+	return CheckTokenSecret(t.Secret)
+}
+
 // Ticket is a person's login.
 type Ticket struct {
 	User   string // user@realm

@@ -64,13 +64,18 @@ type Client struct {
 }
 
 // New makes a client; it connects to nobody yet. It fails when the authority
-// has no address or a pin that cannot be read.
+// has no address or a pin that cannot be read, and when the token is none.
 func New(o Options) (*Client, error) {
 	if len(o.Authority.Addresses) == 0 {
 		return nil, errors.New("pve: an authority without an address")
 	}
 	if o.Guard == nil {
 		return nil, errors.New("pve: a client without a guard")
+	}
+	if t, ok := o.Auth.(Token); ok {
+		if err := t.check(); err != nil {
+			return nil, err
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -332,3 +332,54 @@ func TestLookShowsNothingOfOthers(t *testing.T) {
 	_, err = Look(t.Context(), NewGuard(GuardOptions{}), f.address(""))
 	wants(t, err, problem.Blocked)
 }
+
+func TestSecretsThatComeBackAreMasked(t *testing.T) {
+	const password = "pass=w;ord äö"
+	// The peer says all that it was sent, raw and as it stood in the form.
+	echo := func(write func(w io.Writer, said string)) func(io.Writer, *http.Request) bool {
+		return func(w io.Writer, r *http.Request) bool {
+			write(w, r.Header.Get("Authorization")+" "+r.Form.Get("password")+" "+escape(r.Form.Get("password")))
+			return false
+		}
+	}
+	for name, handler := range map[string]func(io.Writer, *http.Request) bool{
+		"reason":    echo(func(w io.Writer, said string) { answer(w, 500, said, "") }),
+		"message":   echo(func(w io.Writer, said string) { answer(w, 500, "x", `{"message":"`+said+`"}`) }),
+		"field":     echo(func(w io.Writer, said string) { answer(w, 400, "x", `{"errors":{"`+said+`":"`+said+`"}}`) }),
+		"privilege": echo(func(w io.Writer, said string) { answer(w, 403, "x", `{"message":"failed (/`+said+`, A)"}`) }),
+		"no HTTP":   echo(func(w io.Writer, said string) { _, _ = io.WriteString(w, said+"\r\n\r\n") }),
+		"596":       echo(func(w io.Writer, said string) { answer(w, 596, said, "") }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, c := served(t, handler)
+			_, err := c.Resources(t.Context())
+			if err == nil {
+				t.Fatal("no error")
+			}
+			_, signedIn := c.SignIn(t.Context(), "root@pam", secret.New(password))
+			if signedIn == nil {
+				t.Fatal("no error")
+			}
+			for _, err := range []error{err, signedIn} {
+				all := fmt.Sprintf("%v %+v %#v %s", err, problem.Of(err), *problem.Of(err), problem.Of(err).Sentence())
+				for _, s := range []string{canary, password, escape(password)} {
+					if strings.Contains(all, s) {
+						t.Errorf("%q is in %s", s, all)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestSecretThatFitsNoHeader(t *testing.T) {
+	f, _ := served(t, says(200, "OK", version))
+	a := authority.Authority{Addresses: []authority.Address{f.address("pve1")}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: f.address("").Leaf}}
+	_, err := New(Options{Authority: a, Guard: loopback(), Auth: Token{ID: "root@pam!berth", Secret: secret.New(canary + "\r\nX-Evil: 1")}})
+	wants(t, err, problem.Invalid)
+	_, err = New(Options{Authority: a, Guard: loopback(), Auth: Token{ID: "root@pam!berth\r\nX-Evil: 1", Secret: secret.New(canary)}})
+	wants(t, err, problem.Invalid)
+	if len(f.seen()) != 0 {
+		t.Error("it was sent")
+	}
+}

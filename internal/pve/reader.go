@@ -259,17 +259,14 @@ func (r *reader) fill(limit int) error {
 	}
 }
 
+// tidy replaces what is no UTF-8, which makes it longer, and then cuts.
 func (r *reader) tidy(limit int, over bool) {
-	if over || len(r.scratch) > limit {
-		r.shortened++
-		n := limit
-		for n > 0 && !utf8.RuneStart(r.scratch[n]) {
-			n--
-		}
-		r.scratch = r.scratch[:n]
-	}
 	if !utf8.Valid(r.scratch) {
 		r.scratch = []byte(string([]rune(string(r.scratch))))
+	}
+	if over || len(r.scratch) > limit {
+		r.shortened++
+		r.scratch = r.scratch[:len(cut(string(r.scratch), limit))]
 	}
 }
 
@@ -346,7 +343,8 @@ func hex4(digits []byte) (c rune, ok bool) {
 	return c, true
 }
 
-// number takes what looks like one; value.float and value.int judge it.
+// number takes what looks like one; value.float and value.int judge it. One that
+// is absurdly long is none: empty.
 func (r *reader) number(b byte) (string, error) {
 	r.scratch = append(r.scratch[:0], b)
 	for {
@@ -360,12 +358,14 @@ func (r *reader) number(b byte) (string, error) {
 		r.at++
 		switch {
 		case b >= '0' && b <= '9', b == '.', b == 'e', b == 'E', b == '+', b == '-':
-			if len(r.scratch) >= maxNumber {
-				return "", r.fail("a number that is too long")
+			if len(r.scratch) <= maxNumber {
+				r.scratch = append(r.scratch, b)
 			}
-			r.scratch = append(r.scratch, b)
 		default:
 			r.back()
+			if len(r.scratch) > maxNumber {
+				return "", nil
+			}
 			return string(r.scratch), nil
 		}
 	}

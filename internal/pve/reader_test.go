@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -47,8 +48,13 @@ func readWhole(s string) (value, error) {
 	return v, err
 }
 
+var longNumber = regexp.MustCompile(`[0-9.eE+-]{60,}`)
+
 // same compares what the reader and encoding/json make of valid JSON within the limits.
 func same(t interface{ Fatalf(string, ...any) }, in []byte) {
+	if longNumber.Match(in) {
+		return // taken as none, so that it loses no list
+	}
 	d := json.NewDecoder(bytes.NewReader(in))
 	d.UseNumber()
 	var want any
@@ -86,12 +92,13 @@ func FuzzReader(f *testing.F) {
 	for _, s := range jsonSeeds {
 		f.Add([]byte(s))
 	}
+	f.Add([]byte(`"` + strings.Repeat("\xf3", maxString-10) + `0"`)) // grows when it is made UTF-8
 	f.Fuzz(func(t *testing.T, in []byte) {
 		v, err := readWhole(string(in))
 		if err == nil {
 			checkStrings(t, v)
 		}
-		if json.Valid(in) && len(in) < maxString {
+		if json.Valid(in) && len(in) < maxString/3 {
 			same(t, in)
 		}
 	})
@@ -243,12 +250,13 @@ func TestOddRowsLoseNothing(t *testing.T) {
 	{"type":"lxc","vmid":102.0,"node":"pve1","mem":-7,"cpu":-0.001,"template":"","tags":" "},
 	{"type":"lxc","vmid":103,"node":"../../etc"},{"id":"lxc/104","node":"pve1","status":"unknown"},
 	{"type":"lxc","vmid":99,"node":"pve1"},{"type":"lxc","vmid":"1000000000","node":"pve1"},[],
-	{"type":"node","node":"pve1","status":"online","maxcpu":2,"name":"a\u001b[31m\u202eb"}]}`
+	{"type":"node","node":"pve1","status":"online","maxcpu":2,"name":"a\u001b[31m\u202eb"},
+	{"type":"lxc","vmid":105,"node":"pve1","mem":` + strings.Repeat("9", 5000) + `,"maxmem":12}]}`
 	l, err := readList(strings.NewReader(in), resourceRow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(l.Rows) != 4 || l.Skipped != 9 {
+	if len(l.Rows) != 5 || l.Skipped != 9 {
 		t.Fatalf("%d rows, %d skipped: %+v", len(l.Rows), l.Skipped, l.Rows)
 	}
 	if r := l.Rows[0]; r.VMID != 101 || r.CPU != 0.5 || r.MaxMem != 1024 || !r.Template || !r.Numbers {
@@ -258,6 +266,9 @@ func TestOddRowsLoseNothing(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	if r := l.Rows[2]; r.Type != "lxc" || r.VMID != 104 || r.Numbers {
+		t.Errorf("%+v", r)
+	}
+	if r := l.Rows[4]; r.VMID != 105 || r.Mem != 0 || r.MaxMem != 12 {
 		t.Errorf("%+v", r)
 	}
 	if r := l.Rows[3]; r.Name != "a [31mb" {

@@ -23,6 +23,13 @@ type decodeFunc func(body io.Reader) error
 // as long as one does not answer. A call that may have been sent is repeated
 // only when it changes nothing. decode must be fit to run again after a failure.
 func (c *Client) do(ctx context.Context, call call, decode decodeFunc) error {
+	if err := c.inTurn(ctx, call, decode); err != nil {
+		return scrub(err, secretsOf(call, c.credentials()))
+	}
+	return nil
+}
+
+func (c *Client) inTurn(ctx context.Context, call call, decode decodeFunc) error {
 	if c.closed.Err() != nil {
 		return problem.New(problem.Unreachable, "This connection was closed because its settings changed.", "Reload the page.")
 	}
