@@ -131,7 +131,6 @@ func (p *Pages) signOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	sessionCookie.drop(w, r)
-	w.Header().Set("Clear-Site-Data", `"cache"`)
 	kit.Flash(w, r, kit.Toast{Kind: kit.Success, Text: "You are signed out."})
 	return kit.Redirect(w, r, kit.URL.SignIn(""))
 }
