@@ -43,6 +43,7 @@ type pace struct {
 	list     time.Duration // resources and status
 	tasks    time.Duration
 	tasksHot time.Duration // while a task on a container runs
+	tight    time.Duration // tasks, while the budget is nearly spent
 	live     time.Duration // resources, where tasks may not be read
 	visit    time.Duration // everything, while nobody looks
 	window   time.Duration // of the budget
@@ -50,7 +51,7 @@ type pace struct {
 	retries  time.Duration // at most, while somebody looks
 }
 
-var usualPace = pace{list: 9700 * time.Millisecond, tasks: 3500 * time.Millisecond, tasksHot: 2 * time.Second,
+var usualPace = pace{list: 9800 * time.Millisecond, tasks: 3600 * time.Millisecond, tasksHot: 2 * time.Second, tight: 4500 * time.Millisecond,
 	live: 3 * time.Second, visit: 61 * time.Second, window: time.Minute,
 	retry: time.Second, retries: 9500 * time.Millisecond}
 
@@ -141,6 +142,9 @@ func (a *agenda) may(kind callKind, s *sight) bool {
 	return true
 }
 
+// free is how many requests the budget has left.
+func (a *agenda) free(now time.Time) int { return a.limit() - a.bucket.used(now) }
+
 // lists are the calls that come again and again.
 var lists = []callKind{callResources, callPermissions, callStatus, callTasks}
 
@@ -160,6 +164,9 @@ func (a *agenda) due(kind callKind, s *sight, now time.Time) (at time.Time, ok b
 		at = now
 	case kind == callPermissions:
 		at = begun.Add(everyRights)
+	case kind == callTasks && a.free(now) <= 2:
+		// Rather a little later each time than a long silence when all is spent.
+		at = begun.Add(a.pace.tight)
 	case kind == callTasks && now.Before(a.hotUntil):
 		at = begun.Add(a.pace.tasksHot)
 	case kind == callTasks:
@@ -217,8 +224,7 @@ func (a *agenda) next(now time.Time, s *sight, under lanes) (c call, wait time.D
 		}
 	}
 	nodeFree := under.node.IsZero()
-	free := a.limit() - a.bucket.used(now)
-	if nodeFree && free > 2 {
+	if nodeFree && a.free(now) > 2 {
 		a.considerConfirms(now, true, consider)
 	}
 	if kind, at, ok := a.earliest(s, now); ok {
@@ -226,7 +232,9 @@ func (a *agenda) next(now time.Time, s *sight, under lanes) (c call, wait time.D
 	}
 	if nodeFree {
 		a.considerConfirms(now, true, consider)
-		a.considerConfirms(now, false, consider)
+		if a.free(now) > 4 || !a.looked {
+			a.considerConfirms(now, false, consider)
+		}
 		a.considerProbes(s, now, consider)
 		a.considerLazy(s, now, consider)
 	}
@@ -298,7 +306,7 @@ func (a *agenda) want(list []confirm) {
 func (a *agenda) considerConfirms(now time.Time, urgent bool, consider func(call, time.Time)) {
 	a.confirms = slices.DeleteFunc(a.confirms, func(c confirm) bool { return now.After(c.by) })
 	together := 3
-	if a.limit()-a.bucket.used(now) <= 6 {
+	if a.free(now) <= 6 {
 		together = 2
 	}
 	perNode := map[string]int{}
@@ -353,7 +361,7 @@ func (a *agenda) considerLazy(s *sight, now time.Time, consider func(call, time.
 		return
 	}
 	lazy := a.bucket.usedFor(now, callCurrent, callNodeGuests, callVersion, callAddresses)
-	if lazy >= share[callAddresses] || a.limit()-a.bucket.used(now) <= lazyReserve {
+	if lazy >= share[callAddresses] || a.free(now) <= lazyReserve {
 		return
 	}
 	if !a.denied[call{kind: callVersion}] {
@@ -383,6 +391,10 @@ func (a *agenda) start(c call, now time.Time) {
 	a.bucket.spend(now, c.kind)
 	if !c.ofNode() {
 		a.begun[c.kind], a.hurried[c.kind] = now, false
+	}
+	// Both tell which nodes are offline: half a pause apart a dead one is named sooner.
+	if c.kind == callStatus && a.looked && now.Sub(a.begun[callResources]) < a.pace.list/4 {
+		a.begun[callStatus] = now.Add(-a.pace.list / 2)
 	}
 }
 

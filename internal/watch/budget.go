@@ -12,7 +12,7 @@ const (
 )
 
 // Shares of the budget while somebody looks. Resources and status come every
-// 9.7 s and tasks every 3.5 s, which makes 30; the rest is for what changes ask.
+// 9.8 s and tasks every 3.6 s, which makes 29; the rest is for what changes ask.
 var share = map[callKind]int{
 	callResources:   24, // 7, or 20 where tasks may not be read
 	callStatus:      9,
@@ -25,7 +25,7 @@ var share = map[callKind]int{
 }
 
 // lazyReserve is what addresses and versions leave free for confirmations.
-const lazyReserve = 3
+const lazyReserve = 4
 
 // bucket is the token bucket of one cluster: a token that was spent comes back
 // a minute later, so no minute ever sees more requests than the bucket holds.

@@ -9,7 +9,7 @@ import (
 // Hasten makes the watcher ask factor times as often, so that stories over a
 // real network take a fraction of their time. The budget's minute shrinks with it.
 func (w *Watcher) Hasten(factor time.Duration) {
-	w.pace = pace{list: w.pace.list / factor, tasks: w.pace.tasks / factor, tasksHot: w.pace.tasksHot / factor,
+	w.pace = pace{list: w.pace.list / factor, tasks: w.pace.tasks / factor, tasksHot: w.pace.tasksHot / factor, tight: w.pace.tight / factor,
 		live: w.pace.live / factor, visit: w.pace.visit / factor, window: w.pace.window / factor,
 		retry: w.pace.retry / factor, retries: w.pace.retries / factor}
 }

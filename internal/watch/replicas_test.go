@@ -92,6 +92,9 @@ func TestTryAtTheOtherReplica(t *testing.T) {
 	replicas(t, func(t *testing.T, a, b *bench, fa, fb *fakePVE) {
 		fa.set(func(f *fakePVE) { f.fail["*"] = problem.New(problem.Unauthorized, "Refused.", "") })
 		pass(3 * time.Minute)
+		if p := b.cluster(); p.Trouble == nil || p.Trouble.Kind != string(problem.Unauthorized) {
+			t.Errorf("the other replica shows %+v", p.Trouble)
+		}
 		from := time.Now()
 		pass(time.Hour)
 		if n := fa.count(from) + fb.count(time.Time{}); n != 0 {

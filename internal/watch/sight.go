@@ -135,7 +135,9 @@ func newSight(c fleet.Cluster) *sight {
 // adopt takes the cluster's row as its owner or the store changed it.
 func (s *sight) adopt(c fleet.Cluster) {
 	s.cluster = c
-	s.standalone = c.Standalone
+	if s.seenAt.IsZero() {
+		s.standalone = c.Standalone
+	}
 	for _, m := range c.Members {
 		s.node(m.Name)
 	}

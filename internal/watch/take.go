@@ -333,5 +333,7 @@ func (l *loop) storeHalt(ctx context.Context, h *fleet.Halt) {
 	defer cancel()
 	if err := l.w.options.Store.SetHalt(ctx, l.id, h); err != nil {
 		l.log.Error("watch: halt was not stored", "halted", h != nil, "err", err)
+		return
 	}
+	l.w.announce(ctx, topicCluster, string(l.id))
 }

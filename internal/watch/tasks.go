@@ -127,5 +127,5 @@ func (s *sight) takeTasks(touched []touch, now time.Time) effects {
 // settlesLater reports whether a task may end while what it asked for still
 // happens: a shutdown can end OK while the container stops seconds later.
 func settlesLater(taskType string) bool {
-	return taskType == "vzshutdown" || taskType == "vzreboot" || taskType == "vzstop"
+	return taskType == "vzshutdown"
 }

@@ -147,6 +147,61 @@ func TestDeadNode(t *testing.T) {
 	})
 }
 
+// TestDeadNodeIsNamedSoon kills and revives a node at every phase of the pace.
+func TestDeadNodeIsNamedSoon(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		pass(time.Minute)
+		settle := func(off bool) time.Duration {
+			f.offline("pve3", off)
+			want := map[bool]fleet.NodeState{true: fleet.Unreachable, false: fleet.Online}[off]
+			from := time.Now()
+			for node(t, b, "pve3").State != want && time.Since(from) < time.Minute {
+				pass(50 * time.Millisecond)
+			}
+			return time.Since(from)
+		}
+		for phase := range 20 {
+			pass(time.Minute + time.Duration(phase)*487*time.Millisecond)
+			if took := settle(true); took > 6*time.Second {
+				t.Errorf("phase %d: named after %s", phase, took)
+			}
+			if took := settle(false); took > 10*time.Second {
+				t.Errorf("phase %d: back after %s", phase, took)
+			}
+		}
+		if most := f.most(time.Time{}); most > budgetLooked {
+			t.Errorf("%d requests within a minute", most)
+		}
+	})
+}
+
+// TestTaskIsSeenSoon ends a task at every phase of the pace.
+func TestTaskIsSeenSoon(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		pass(time.Minute)
+		for phase := range 20 {
+			pass(time.Duration(phase)*487*time.Millisecond + 15*time.Second)
+			word, want := "stopped", fleet.Stopped
+			if phase%2 == 1 {
+				word, want = "running", fleet.Running
+			}
+			f.really(110, func(g *Guest) { g.Status = word })
+			f.set(func(f *fakePVE) {
+				done := task("110", "vzstop", time.Now())
+				done.UPID, done.Node = done.UPID+word+time.Now().String(), "pve2"
+				f.tasks = []Task{done}
+			})
+			from := time.Now()
+			for container(t, b, 110).Status != want && time.Since(from) < time.Minute {
+				pass(50 * time.Millisecond)
+			}
+			if took := time.Since(from); took > 3900*time.Millisecond {
+				t.Errorf("phase %d: seen after %s", phase, took)
+			}
+		}
+	})
+}
+
 func TestClusterUnreachable(t *testing.T) {
 	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
 		pass(10 * time.Second)
