@@ -1,14 +1,10 @@
 package pvesim
 
 import (
-	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 var (
@@ -191,102 +187,6 @@ func listACL(cl *call) (any, error) {
 	return list, nil
 }
 
-// normalPath is Proxmox's normalize_path: no doubled or trailing slashes; ""
-// where a character is in no path.
-func normalPath(path string) string {
-	for strings.Contains(path, "//") {
-		path = strings.ReplaceAll(path, "//", "/")
-	}
-	if path != "/" {
-		path = strings.TrimSuffix(path, "/")
-	}
-	if !strings.HasPrefix(path, "/") {
-		path = "/" + path
-	}
-	if !pathLetters.MatchString(path) {
-		return ""
-	}
-	return path
-}
-
-var (
-	pathLetters = regexp.MustCompile(`^[A-Za-z0-9._/-]+$`)
-	aclPath     = regexp.MustCompile(`^(/|/access(/groups(/[\w.-]+)?|/realm(/[\w.-]+)?)?|/nodes(/[\w.-]+)?|/pool(/[\w.-]+){0,3}` +
-		`|/sdn(/(controllers|dns|fabrics|ipams|vnets)(/[\w.-]+)?|/zones(/[\w.-]+){0,3})?|/storage(/[\w.-]+)?|/vms(/[1-9][0-9]{2,})?|/mapping(/[\w.-]+){0,2})$`)
-)
-
-func updateACL(cl *call) (any, error) {
-	c, args := cl.cluster, cl.args
-	path := normalPath(args["path"])
-	if !aclPath.MatchString(path) {
-		return nil, badParam("path", "invalid ACL path '"+args["path"]+"'")
-	}
-	if args["users"] == "" && args["groups"] == "" && args["tokens"] == "" {
-		return nil, badParams(map[string]string{
-			"users":  "either 'users', 'groups' or 'tokens' is required.",
-			"groups": "either 'users', 'groups' or 'tokens' is required.",
-			"tokens": "either 'users', 'groups' or 'tokens' is required.",
-		})
-	}
-	if err := c.needQuorum("ACL update failed"); err != nil {
-		return nil, err
-	}
-	whole := c.may(cl.who, path, "Permissions.Modify")
-	for _, role := range splitList(args["roles"]) {
-		privs, there := c.roles[role]
-		if !there {
-			return nil, failed("ACL update failed: role '%s' does not exist", role)
-		}
-		for p := range privs {
-			if !whole && c.privileges(cl.who, path)[p] == 0 {
-				return nil, &apiError{status: 403, message: fmt.Sprintf("Permission check failed (%s, Permissions.Modify or all of role '%s' with propagation)\n", path, role)}
-			}
-		}
-		for _, kind := range []string{"user", "group", "token"} {
-			for _, who := range splitList(args[kind+"s"]) {
-				if err := c.principalExists(kind, who); err != nil {
-					return nil, err
-				}
-				c.setACL(aclEntry{path: path, kind: kind, who: who, role: role, propagate: args["propagate"] != "0"}, args["delete"] == "1")
-			}
-		}
-	}
-	return nil, nil
-}
-
-func (c *Cluster) principalExists(kind, who string) error {
-	switch kind {
-	case "user":
-		if c.users[who] == nil {
-			return failed("ACL update failed: user '%s' does not exist", who)
-		}
-	case "group":
-		if c.groups[who] == nil {
-			return failed("ACL update failed: group '%s' does not exist", who)
-		}
-	case "token":
-		owner, name, _ := strings.Cut(who, "!")
-		u := c.users[owner]
-		if u == nil {
-			return failed("ACL update failed: no such user ('%s')", owner)
-		}
-		if u.tokens[name] == nil {
-			return failed("ACL update failed: no such token '%s' for user '%s'", name, owner)
-		}
-	}
-	return nil
-}
-
-func (c *Cluster) setACL(e aclEntry, remove bool) {
-	c.aclCache = nil
-	c.acl = slices.DeleteFunc(c.acl, func(o aclEntry) bool {
-		return o.path == e.path && o.kind == e.kind && o.who == e.who && o.role == e.role
-	})
-	if !remove {
-		c.acl = append(c.acl, e)
-	}
-}
-
 // listUsers shows oneself, and everybody with User.Modify or Sys.Audit on
 // /access/groups. A token sees nobody by itself.
 func listUsers(cl *call) (any, error) {
@@ -308,114 +208,6 @@ func listUsers(cl *call) (any, error) {
 		list = append(list, o.withIf(u.comment != "" || u.email != "", "email", u.email))
 	}
 	return list, nil
-}
-
-// tokenOf finds the token that the path names, as Proxmox refuses it.
-func tokenOf(cl *call) (*token, error) {
-	u := cl.cluster.users[cl.args["userid"]]
-	if u == nil {
-		return nil, errForbidden
-	}
-	t := u.tokens[cl.args["tokenid"]]
-	if t == nil {
-		return nil, failed("no such token '%s' for user '%s'", cl.args["tokenid"], u.id)
-	}
-	return t, nil
-}
-
-func (t *token) info() obj {
-	o := obj{{"expire", t.expire}, {"privsep", t.privsep}}
-	return o.withIf(t.comment != "", "comment", t.comment)
-}
-
-func readToken(cl *call) (any, error) {
-	t, err := tokenOf(cl)
-	if err != nil {
-		return nil, err
-	}
-	return t.info(), nil
-}
-
-func generateToken(cl *call) (any, error) {
-	c, args := cl.cluster, cl.args
-	u := c.users[args["userid"]]
-	if u == nil {
-		return nil, errForbidden
-	}
-	if u.tokens[args["tokenid"]] != nil {
-		return nil, badParam("tokenid", "Token already exists.")
-	}
-	if err := c.needQuorum("generating token failed"); err != nil {
-		return nil, err
-	}
-	expire, _ := strconv.ParseInt(args["expire"], 10, 64)
-	t := &token{secret: uuid.NewString(), privsep: args["privsep"] != "0", expire: expire, comment: args["comment"]}
-	u.tokens[args["tokenid"]] = t
-	c.aclCache = nil
-	privsep := text("0")
-	if t.privsep {
-		privsep = "1"
-	}
-	info := obj{{"privsep", privsep}} // what came in as text goes out as text
-	if v, there := args["expire"]; there {
-		info = info.with("expire", text(v))
-	}
-	if v, there := args["comment"]; there {
-		info = info.with("comment", v)
-	}
-	return obj{{"full-tokenid", u.id + "!" + args["tokenid"]}, {"value", t.secret}, {"info", info}}, nil
-}
-
-func updateToken(cl *call) (any, error) {
-	c, args := cl.cluster, cl.args
-	t, err := tokenOf(cl)
-	if err != nil {
-		return nil, err
-	}
-	if _, asked := args["regenerate"]; asked && c.major == 8 {
-		return nil, badParam("regenerate", "property is not defined in schema and the schema does not allow additional properties")
-	}
-	if err := c.needQuorum("updating token info failed"); err != nil {
-		return nil, err
-	}
-	if v, there := args["privsep"]; there {
-		t.privsep = v == "1"
-	}
-	if v, there := args["expire"]; there {
-		t.expire, _ = strconv.ParseInt(v, 10, 64)
-	}
-	if v, there := args["comment"]; there {
-		t.comment = v
-	}
-	for _, key := range splitList(args["delete"]) {
-		switch key {
-		case "comment":
-			t.comment = ""
-		case "expire":
-			t.expire = 0
-		}
-	}
-	c.aclCache = nil
-	if args["regenerate"] == "1" {
-		t.secret = uuid.NewString()
-		return t.info().with("value", t.secret).with("full-tokenid", args["userid"]+"!"+args["tokenid"]), nil
-	}
-	return t.info(), nil
-}
-
-func removeToken(cl *call) (any, error) {
-	c := cl.cluster
-	if _, err := tokenOf(cl); err != nil {
-		return nil, err
-	}
-	if err := c.needQuorum("deleting token failed"); err != nil {
-		return nil, err
-	}
-	delete(c.users[cl.args["userid"]].tokens, cl.args["tokenid"])
-	who := cl.args["userid"] + "!" + cl.args["tokenid"]
-	c.acl = slices.DeleteFunc(c.acl, func(e aclEntry) bool { return e.kind == "token" && e.who == who })
-	c.aclCache = nil
-	return nil, nil
 }
 
 // needQuorum refuses a write to the cluster's files the way pmxcfs does, ten

@@ -189,10 +189,11 @@ func TestSameSeedSameFleet(t *testing.T) {
 		b, _ := json.Marshal([]any{s.Cluster("lab").Guests(), s.Cluster("attic").Guests()})
 		return string(b)
 	}
-	if list(1) != list(1) {
+	one, again := list(1), list(1)
+	if one != again {
 		t.Error("the same seed made two fleets")
 	}
-	if list(1) == list(2) {
+	if one == list(2) {
 		t.Error("two seeds made one fleet")
 	}
 }

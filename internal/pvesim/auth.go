@@ -203,7 +203,7 @@ func createTicket(cl *call) (any, error) {
 		return nil, refuse()
 	case u.totp != "" || len(u.recovery) > 0 || u.webauthn:
 		challenge := "!tfa!" + strings.ReplaceAll(challengeOf(u), ":", "%3A")
-		return c.withName(cl, name, obj{
+		return c.withName(name, obj{
 			{"username", name}, {"NeedTFA", 1},
 			{"ticket", c.makeTicket(challenge, at)},
 			{"CSRFPreventionToken", c.makeCSRF(name, at)},
@@ -216,14 +216,14 @@ func createTicket(cl *call) (any, error) {
 			}
 		}
 	}
-	return c.withName(cl, name, obj{
+	return c.withName(name, obj{
 		{"username", name}, {"ticket", c.makeTicket(name, at)},
 		{"CSRFPreventionToken", c.makeCSRF(name, at)}, {"cap", c.capabilities(name)},
 	}), nil
 }
 
 // withName adds the cluster's name for those who may see it.
-func (c *Cluster) withName(_ *call, who string, o obj) obj {
+func (c *Cluster) withName(who string, o obj) obj {
 	return o.withIf(!c.standalone && c.may(who, "/", "Sys.Audit"), "clustername", c.name)
 }
 

@@ -1,6 +1,9 @@
 package pvesim
 
-import "sync"
+import (
+	"maps"
+	"sync"
+)
 
 // RequestCounts is what a cluster was asked since the last reset, for tests of
 // budgets. Calls are keyed "GET /nodes/{node}/status".
@@ -17,33 +20,21 @@ type counter struct {
 	n  RequestCounts
 }
 
-func (c *counter) request(method, pattern string) {
+func (c *counter) add(count func(*RequestCounts)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n.Calls == nil {
 		c.n.Calls = map[string]int{}
 	}
-	c.n.Calls[method+" "+pattern]++
-	c.n.Total++
+	count(&c.n)
 }
 
-func (c *counter) connection() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n.Connections++
+func (c *counter) request(method, pattern string) {
+	c.add(func(n *RequestCounts) { n.Calls[method+" "+pattern]++; n.Total++ })
 }
-
-func (c *counter) tls() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n.TLS++
-}
-
-func (c *counter) sent(bytes int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n.Bytes += int64(bytes)
-}
+func (c *counter) connection()    { c.add(func(n *RequestCounts) { n.Connections++ }) }
+func (c *counter) tls()           { c.add(func(n *RequestCounts) { n.TLS++ }) }
+func (c *counter) sent(bytes int) { c.add(func(n *RequestCounts) { n.Bytes += int64(bytes) }) }
 
 // Requests returns what the members of this cluster were asked. A call that one
 // member passes on to another counts once.
@@ -51,9 +42,9 @@ func (c *Cluster) Requests() RequestCounts {
 	c.counts.mu.Lock()
 	defer c.counts.mu.Unlock()
 	got := c.counts.n
-	got.Calls = map[string]int{}
-	for k, v := range c.counts.n.Calls {
-		got.Calls[k] = v
+	got.Calls = maps.Clone(got.Calls)
+	if got.Calls == nil {
+		got.Calls = map[string]int{}
 	}
 	return got
 }

@@ -96,6 +96,8 @@ func Faults() []FaultInfo {
 }
 
 // Fault sets a fault until undo is called, which may be done more than once.
+// Faults add up; those that change what one node presents as its certificate
+// must be undone in reverse order.
 func (s *Sim) Fault(name string, target FaultTarget) (undo func(), err error) {
 	f, err := s.setFault(name, target)
 	if err != nil {

@@ -384,6 +384,26 @@ func TestDaemonDown(t *testing.T) {
 	}
 }
 
+func TestFaultsAddUp(t *testing.T) {
+	s, _, at := lab(t, Config{})
+	first := set(t, s, "node-daemon-down", "pve2")
+	second := set(t, s, "node-dead", "pve2", "own", "refused")
+	first()
+	if _, err := readAll(at("pve2"), "/version"); err == nil {
+		t.Error("a dead node answers because its daemon is back")
+	}
+	second()
+	if res := at("pve2").get("/version"); res.status != 200 {
+		t.Errorf("without faults: %d", res.status)
+	}
+	third := set(t, s, "node-daemon-down", "pve2")
+	s.Close()
+	third()
+	if _, err := readAll(at("pve2"), "/version"); err == nil {
+		t.Error("a closed simulation answers")
+	}
+}
+
 func TestCertificates(t *testing.T) {
 	s, c, at := lab(t, Config{})
 	n := c.Node("pve1")

@@ -18,6 +18,12 @@ func (n *Node) silent() bool {
 	return f != nil && f.Params["stage"] != "request"
 }
 
+// keptShut reports whether the node's own address refuses connections.
+func (n *Node) keptShut() bool {
+	f := n.cluster.fault(n, "node-dead")
+	return f != nil && f.Params["own"] == "refused" || n.cluster.faultOn("node-daemon-down", n)
+}
+
 // holdSilent takes what comes and says nothing, until the connection is closed
 // by the caller, by the end of the fault or of the simulation.
 func (n *Node) holdSilent(conn net.Conn) {

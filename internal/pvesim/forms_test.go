@@ -13,10 +13,9 @@ import (
 type forms map[string]*form
 
 type form struct {
-	seen   int
-	count  map[string]int
-	kinds  map[string][]string
-	sample string
+	seen  int
+	count map[string]int
+	kinds map[string][]string
 }
 
 // formsOf learns from every recorded 200.

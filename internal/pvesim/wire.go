@@ -76,12 +76,18 @@ func (n *Node) shut() {
 	}
 }
 
-// reopen listens again on the node's own address.
+// reopen listens again on the node's own address, unless another fault keeps it
+// shut or the simulation is over.
 func (n *Node) reopen() error {
+	select {
+	case <-n.cluster.sim.ending:
+		return nil
+	default:
+	}
 	n.connMu.Lock()
 	open := n.listener != nil
 	n.connMu.Unlock()
-	if open {
+	if open || n.keptShut() {
 		return nil
 	}
 	l, err := net.Listen("tcp", n.addr)
