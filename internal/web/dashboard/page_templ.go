@@ -726,11 +726,11 @@ func nodePanel(n *nodeView, now time.Time) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = bar("cpu", "CPU", n.CPU, 100, n.CPU, strconv.Itoa(n.CPU)+" %").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = bar("cpu", "CPU", n.CPU, strconv.Itoa(n.CPU)+" %").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = bar("mem", "Memory", n.Mem, n.MaxMem, share(n.Mem, n.MaxMem), ofMiB(n.Mem, n.MaxMem)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = bar("mem", "Memory", share(n.Mem, n.MaxMem), ofMiB(n.Mem, n.MaxMem)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

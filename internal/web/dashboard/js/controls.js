@@ -27,21 +27,12 @@ export function controls(form, page) {
   })
   form.addEventListener("submit", e => {
     e.preventDefault()
-    const by = e.submitter
-    if (by?.name === "tag") {
-      const tag = by.value.toLowerCase(), tags = page.filter.tags
-      page.apply({tags: tags.includes(tag) ? tags.filter(t => t !== tag) : [...tags, tag]})
-      return
-    }
     typing = false
     page.apply({q: q.value.trim()})
   })
 
   document.addEventListener("click", e => {
     if (e.target.closest("[data-pending]")) return page.show()
-    // After a press with the pointer the list must not stay held by the focus.
-    const tag = e.target.closest("button.tag")
-    if (tag && e.detail > 0) setTimeout(() => tag.blur())
     const choice = e.target.closest("[data-node-choice]")
     if (choice && (e.ctrlKey || e.metaKey)) {
       e.preventDefault()
@@ -50,8 +41,13 @@ export function controls(form, page) {
     }
     const link = e.target.closest("a")
     if (!link || !plain(e)) return
-    const {statusFilter, sort, first, dropTag, dropNode} = link.dataset
-    if (statusFilter !== undefined) page.apply({status: page.filter.status === statusFilter ? "" : statusFilter})
+    const {statusFilter, sort, first, tag, dropTag, dropNode} = link.dataset
+    if (tag !== undefined) {
+      const name = tag.toLowerCase(), tags = page.filter.tags
+      page.apply({tags: tags.includes(name) ? tags.filter(t => t !== name) : [...tags, name]})
+      // After a press with the pointer the list must not stay held by the focus.
+      if (e.detail > 0) link.blur()
+    } else if (statusFilter !== undefined) page.apply({status: page.filter.status === statusFilter ? "" : statusFilter})
     else if (sort) page.apply({sort: pressed(page.filter, sort, first)})
     else if (dropTag !== undefined) page.apply({tags: page.filter.tags.filter(t => t !== dropTag)})
     else if (dropNode !== undefined) page.apply({nodes: page.filter.nodes.filter(n => n !== dropNode)})

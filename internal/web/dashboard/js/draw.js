@@ -18,12 +18,11 @@ function setText(el, text) {
   if (el && el.textContent !== text) el.textContent = text
 }
 
-function setBar(root, key, value, whole, percent, text) {
+function setBar(root, key, percent, text) {
   const bar = root.querySelector(`[data-bar=${key}]`)
   if (!bar) return
-  const meter = bar.querySelector("meter")
-  meter.max = Math.max(whole, 1)
-  meter.value = value
+  const fill = bar.querySelector(".meter-fill"), width = String(Math.min(percent, 100))
+  if (fill.getAttribute("width") !== width) fill.setAttribute("width", width)
   if (bar.dataset.level !== level(percent)) bar.dataset.level = level(percent)
   setText(bar.querySelector(".meter-text"), text)
 }
@@ -31,13 +30,13 @@ function setBar(root, key, value, whole, percent, text) {
 // A card says how much of how much; a line of the table has room for the share, and the rest in its title.
 function setAmount(root, key, part, whole) {
   const percent = share(part, whole), words = ofMiB(part, whole)
-  if (root.tagName !== "TR") return setBar(root, key, part, whole, percent, words)
-  setBar(root, key, part, whole, percent, whole > 0 ? `${percent} %` : words)
+  if (root.tagName !== "TR") return setBar(root, key, percent, words)
+  setBar(root, key, percent, whole > 0 ? `${percent} %` : words)
   root.querySelector(`[data-bar=${key}]`).parentElement.title = words
 }
 
 function setBars(root, r) {
-  setBar(root, "cpu", r.cpu, 100, r.cpu, `${r.cpu} %`)
+  setBar(root, "cpu", r.cpu, `${r.cpu} %`)
   setAmount(root, "mem", r.mem, r.maxMem)
   setAmount(root, "disk", r.disk, r.maxDisk)
 }
@@ -87,12 +86,11 @@ function marksOf(r) {
 
 function tagsOf(r) {
   return r.tags.map(t => {
-    const b = document.createElement("button")
-    b.className = "tag"
-    b.setAttribute("form", "filter")
-    b.name = "tag"
-    b.value = b.textContent = t
-    return b
+    const a = document.createElement("a")
+    a.className = "tag"
+    a.href = `/?tag=${encodeURIComponent(t)}`
+    a.dataset.tag = a.textContent = t
+    return a
   })
 }
 
@@ -180,8 +178,8 @@ export function setNodePanel(el, n) {
     return
   }
   if (!bars) trouble.replaceWith(clone("node").querySelector(".bars"))
-  setBar(el, "cpu", n.cpu, 100, n.cpu, `${n.cpu} %`)
-  setBar(el, "mem", n.mem, n.maxMem, share(n.mem, n.maxMem), ofMiB(n.mem, n.maxMem))
+  setBar(el, "cpu", n.cpu, `${n.cpu} %`)
+  setBar(el, "mem", share(n.mem, n.maxMem), ofMiB(n.mem, n.maxMem))
 }
 
 function setDefault(head, is) {

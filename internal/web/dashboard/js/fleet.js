@@ -39,6 +39,7 @@ export class Fleet {
     this.clusters = new Map()
     this.rows = new Map()
     this.banners = []
+    this.shape = this.moves = 0 // grow when rows, and when their moving numbers, change
   }
 
   // everything replaces all; the answer is as that of change.
@@ -57,6 +58,7 @@ export class Fleet {
     for (const id of before.keys()) if (!this.rows.has(id)) touched.gone.add(id)
     this.banners = data.banners ?? []
     touched.nodes = touched.banners = true
+    this.shape++
     return touched
   }
 
@@ -89,6 +91,8 @@ export class Fleet {
       this.banners = data.banners
       touched.banners = true
     }
+    if (touched.rows.size || touched.gone.size) this.shape++
+    if (touched.numbers.size) this.moves++
     return touched
   }
 

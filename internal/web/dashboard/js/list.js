@@ -6,16 +6,30 @@ import {comparer} from "./order.js"
 import {matches} from "./filter.js"
 
 const WHOLE = 1500
-const BLOCK = 120 // fits rows of 1, 2, 3, 4, 5 and 6 cards
+const BLOCK = 60 // fits rows of 1, 2, 3, 4, 5 and 6 cards
+const NUMBERS = new Set(["cpu", "mem", "disk", "uptime"])
+
+// ordered are all rows in a filter's order. They are sorted again only when
+// what they are sorted by may have changed: for most filters that is seldom.
+function ordered(fleet, filter) {
+  const moving = NUMBERS.has(filter.order.key)
+  const key = `${filter.sort} ${filter.byNode} ${moving ? fleet.moves : ""} ${fleet.shape}`
+  if (fleet.sortedFor === key) return fleet.sorted
+  const compare = comparer(filter.order), byNode = comparer({key: "node", down: false})
+  fleet.sorted = [...fleet.rows.values()].sort(filter.byNode ? (a, b) => a.nodeId === b.nodeId ? compare(a, b) : byNode(a, b) : compare)
+  fleet.sortedFor = key
+  return fleet.sorted
+}
 
 // selectRows are the rows that a filter asks for, in its order.
-export function selectRows(rows, filter) {
-  const out = []
-  for (const row of rows.values()) if (!filter.narrows || matches(filter, row)) out.push(row)
-  const compare = comparer(filter.order)
-  if (!filter.byNode) return out.sort(compare)
-  const byNode = comparer({key: "node", down: false})
-  return out.sort((a, b) => a.nodeId === b.nodeId ? compare(a, b) : byNode(a, b))
+export function selectRows(fleet, filter) {
+  const all = ordered(fleet, filter)
+  return filter.narrows ? all.filter(row => matches(filter, row)) : all
+}
+
+// movedBy reports whether moving numbers alone can change what a filter shows or its order.
+export function movedBy(filter) {
+  return NUMBERS.has(filter.order.key) || filter.query.terms.some(t => t.cmp)
 }
 
 // sections cuts ordered rows into what is drawn together.
@@ -38,7 +52,8 @@ export class List {
     this.view = root.dataset.view
     this.order = null // the ids last laid out
     for (const el of root.querySelectorAll("[data-container]")) this.elements.set(el.dataset.container, el)
-    this.seen = new IntersectionObserver(entries => this.scrolled(entries), {rootMargin: "1200px 0px"})
+    this.seen = new IntersectionObserver(entries => this.scrolled(entries), {rootMargin: "1000px 0px"})
+    this.high = {} // of a full block that was measured, by view
     this.blocks = new WeakMap()
   }
 
@@ -60,7 +75,7 @@ export class List {
     const held = old.contains(document.activeElement) ? document.activeElement : null
     const el = this.element(row)
     old.replaceWith(el)
-    if (held) (held.value ? el.querySelector(`[value="${CSS.escape(held.value)}"]`) : el.querySelector(".more"))?.focus()
+    if (held) (held.dataset.tag ? el.querySelector(`[data-tag="${CSS.escape(held.dataset.tag)}"]`) : el.querySelector(".more"))?.focus()
   }
 
   refresh(row) {
@@ -93,6 +108,8 @@ export class List {
     const whole = total <= WHOLE
     if (whole !== this.whole) this.root.toggleAttribute("data-windowed", !whole)
     this.whole = whole
+    this.laid = 0
+    if (!whole) this.perLine = view === "table" ? 1 : Math.max(1, Math.floor((this.root.clientWidth + 12) / 308))
     const parts = sections(rows, filter.byNode)
     if (view === "table") this.layTable(parts)
     else this.layCards(parts)
@@ -161,20 +178,14 @@ export class List {
     return out
   }
 
-  // fill gives a block its rows; of a large fleet only when it is near what is on the screen.
+  // fill gives a block its rows. Of a large fleet the first block and those on
+  // the screen are drawn now; the observer tells when others come near.
   fill(block, rows, head = null) {
-    const known = this.blocks.get(block)
-    this.blocks.set(block, {rows, head, height: known?.height ?? 0})
-    if (this.whole) {
-      this.seen.unobserve(block)
-      this.show(block)
-      return
-    }
-    // What is on the screen changes at once; the observer tells of the rest.
-    if (block.hasAttribute("data-shown") || nearScreen(block)) this.show(block)
+    this.blocks.set(block, {rows, head})
+    if (this.whole) this.seen.unobserve(block)
+    if (this.whole || this.laid++ === 0 || block.hasAttribute("data-shown")) this.show(block)
     else this.hide(block)
-    this.seen.unobserve(block)
-    this.seen.observe(block)
+    if (!this.whole) this.seen.observe(block)
   }
 
   show(block) {
@@ -186,22 +197,21 @@ export class List {
   }
 
   hide(block) {
-    const known = this.blocks.get(block)
-    const height = block.hasAttribute("data-shown") ? block.offsetHeight : 0
-    if (height) known.height = this.height = height
+    const {rows, head} = this.blocks.get(block)
     block.removeAttribute("data-shown")
     for (const el of block.querySelectorAll("[data-container]")) this.elements.delete(el.dataset.container)
-    const tall = Math.round((known.height || this.height || 120 * rowHeight(this.view)) * Math.min(1, known.height ? 1 : known.rows.length / BLOCK))
+    const line = this.high[this.view] ?? (this.view === "table" ? 40 : 178)
+    const tall = `${Math.round(Math.ceil(rows.length / this.perLine) * line)}px`
     if (this.view !== "table") {
       block.replaceChildren()
-      block.style.minHeight = `${tall}px`
+      block.style.minHeight = tall
       return
     }
     const spacer = make("tr", ""), cell = make("td", "")
     cell.colSpan = 11
-    cell.style.height = `${tall}px`
+    cell.style.height = tall
     spacer.append(cell)
-    setChildren(block, known.head ? [known.head, spacer] : [spacer])
+    setChildren(block, head ? [head, spacer] : [spacer])
   }
 
   forget(block) {
@@ -211,20 +221,14 @@ export class List {
 
   scrolled(entries) {
     for (const e of entries) {
-      if (this.whole || !this.blocks.has(e.target) || !e.target.isConnected) continue
+      const known = this.blocks.get(e.target)
+      if (this.whole || !known || !e.target.isConnected) continue
       const shown = e.target.hasAttribute("data-shown")
+      if (shown && known.rows.length === BLOCK && !known.head) this.high[this.view] = e.boundingClientRect.height / Math.ceil(BLOCK / this.perLine)
       if (e.isIntersecting && !shown) this.show(e.target)
       else if (!e.isIntersecting && shown && !e.target.contains(document.activeElement)) this.hide(e.target)
     }
   }
-}
-
-const rowHeight = view => view === "table" ? 41 : 60
-
-function nearScreen(block) {
-  if (!block.isConnected) return !document.querySelector("[data-shown]")
-  const box = block.getBoundingClientRect()
-  return box.top < innerHeight + 1200 && box.bottom > -1200
 }
 
 function make(tag, cls) {

@@ -2,7 +2,7 @@
 // without any request, and the stream keeps it current.
 import {Fleet, now} from "./fleet.js"
 import {changed, cleared, readFilter, urlOf} from "./filter.js"
-import {List, selectRows, setChildren} from "./list.js"
+import {List, movedBy, selectRows, setChildren} from "./list.js"
 import {Live} from "./live.js"
 import {controls} from "./controls.js"
 import {ago, duration} from "./format.js"
@@ -62,7 +62,7 @@ class Dashboard {
 
   // show lays the list out for the filter now.
   show() {
-    const rows = selectRows(this.fleet.rows, this.filter)
+    const rows = selectRows(this.fleet, this.filter)
     this.pending = false
     if (!this.list.inOrder(rows) || this.laidFor !== layoutOf(this.filter)) this.list.lay(rows, this.filter, this.fleet.rows.size)
     this.laidFor = layoutOf(this.filter)
@@ -79,18 +79,26 @@ class Dashboard {
     for (const id of touched.numbers) this.list.refresh(this.fleet.rows.get(id))
     for (const id of touched.gone) this.list.gone(id)
     if (touched.banners) this.showBanners()
-    this.showNodes()
-    this.showFigures()
-    this.reorder()
+    if (touched.nodes) this.showNodes()
+    else this.showFreshness()
+    if (touched.rows.size || touched.gone.size) {
+      this.showFigures()
+      this.reorder()
+    } else if (touched.numbers.size && movedBy(this.filter)) this.reorderSoon()
     this.tick()
   }
 
   // reorder lays the list out when its order or its members changed, but not under the pointer or the focus.
   reorder() {
-    const rows = selectRows(this.fleet.rows, this.filter)
+    const rows = selectRows(this.fleet, this.filter)
     if (this.list.inOrder(rows)) return this.sayPending(false)
     if (this.held()) return this.sayPending(true)
     this.show()
+  }
+
+  // reorderSoon gathers what moves in a large fleet: its order changes every second at most.
+  reorderSoon() {
+    this.soon ??= setTimeout(() => { this.soon = null; this.reorder() }, this.fleet.rows.size > 1500 ? 1000 : 0)
   }
 
   held() {
@@ -142,12 +150,26 @@ class Dashboard {
     }))
   }
 
-  showNodes() {
+  panels() {
+    this.panelsById ??= new Map([...document.querySelectorAll("[data-node-panel]")].map(el => [el.dataset.nodePanel, el]))
+    return this.panelsById
+  }
+
+  // showFreshness only moves the times: a poll that found the nodes as they were.
+  showFreshness() {
     for (const n of this.fleet.nodes()) {
-      const el = document.querySelector(`[data-node-panel="${CSS.escape(n.id)}"]`)
+      const el = this.panels().get(n.id)?.querySelector("[data-ago]")
+      if (el) el.dataset.ago = n.seen
+    }
+  }
+
+  showNodes() {
+    const all = this.fleet.nodes()
+    for (const n of all) {
+      const el = this.panels().get(n.id)
       if (el) draw.setNodePanel(el, n)
     }
-    const sum = document.querySelector(".strip-sum"), all = this.fleet.nodes()
+    const sum = document.querySelector(".strip-sum")
     const down = all.filter(n => n.state !== "online").length
     if (sum) sum.textContent = down ? `${all.length}, ${down} not reachable` : `${all.length}, all online`
   }
