@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
+	"net"
 	"net/url"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"berth/internal/account"
 	"berth/internal/audit"
@@ -90,7 +92,7 @@ func (d DataOptions) keyFile() string {
 
 // guard makes the one dialer. Berth's own database is never dialled by it.
 func (w WatchOptions) guard(d DataOptions) (*pve.Guard, error) {
-	var o pve.GuardOptions
+	o := pve.GuardOptions{Only: w.OnlyAllowed}
 	for _, s := range w.AllowNode {
 		rule, err := pve.ParseRule(s)
 		if err != nil {
@@ -98,9 +100,14 @@ func (w WatchOptions) guard(d DataOptions) (*pve.Guard, error) {
 		}
 		o.Allow = append(o.Allow, rule)
 	}
-	if u, err := url.Parse(d.Database); err == nil && u.Host != "" {
-		if at, err := netip.ParseAddrPort(u.Host); err == nil {
-			o.Own = append(o.Own, at)
+	if d.Database != "" {
+		db, err := pgconn.ParseConfig(d.Database)
+		if err != nil {
+			return nil, errors.New("--database is no postgres:// URL") // err would print the password
+		}
+		o.OwnNames = append(o.OwnNames, net.JoinHostPort(db.Host, strconv.Itoa(int(db.Port))))
+		for _, f := range db.Fallbacks {
+			o.OwnNames = append(o.OwnNames, net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port))))
 		}
 	}
 	return pve.NewGuard(o), nil

@@ -93,6 +93,7 @@ func (o HTTPOptions) Validate() error {
 // WatchOptions bound what Berth may connect to, and how long sessions live.
 type WatchOptions struct {
 	AllowNode   []string      `help:"Address ranges, as CIDR or CIDR:port, that nodes may have although they are refused by default (loopback, other ports)." env:"BERTH_ALLOW_NODE"`
+	OnlyAllowed bool          `name:"only-allow-node" help:"Nodes may have no other addresses than those of --allow-node." env:"BERTH_ONLY_ALLOW_NODE"`
 	SessionIdle time.Duration `help:"A session ends after this time without use." default:"24h" env:"BERTH_SESSION_IDLE"`
 	SessionLife time.Duration `help:"A session ends after this time in any case." default:"168h" env:"BERTH_SESSION_LIFE"`
 }

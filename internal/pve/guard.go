@@ -80,6 +80,8 @@ type GuardOptions struct {
 	// Own are Berth's listeners and its database. An unspecified address in it
 	// stands for each address of this machine.
 	Own []netip.AddrPort
+	// OwnNames are more of them as host:port, looked up whenever that port is asked for.
+	OwnNames []string
 	// Resolver is net.DefaultResolver when nil.
 	Resolver Resolver
 }
@@ -94,13 +96,15 @@ type Guard struct {
 	dialer   net.Dialer
 	timeout  time.Duration // for one Dial
 
+	ownNames []string
+
 	mu  sync.RWMutex
 	own []netip.AddrPort
 }
 
 // NewGuard makes a guard.
 func NewGuard(o GuardOptions) *Guard {
-	g := &Guard{allow: slices.Clone(o.Allow), only: o.Only, own: slices.Clone(o.Own), resolver: o.Resolver, timeout: connectTimeout}
+	g := &Guard{allow: slices.Clone(o.Allow), only: o.Only, own: slices.Clone(o.Own), ownNames: slices.Clone(o.OwnNames), resolver: o.Resolver, timeout: connectTimeout}
 	if g.resolver == nil {
 		g.resolver = net.DefaultResolver
 	}
@@ -254,6 +258,7 @@ func (g *Guard) Resolve(ctx context.Context, host string, port int) ([]netip.Add
 	if err != nil {
 		return nil, err
 	}
+	g.refreshOwn(ctx, port)
 	var allowed []netip.AddrPort
 	var refused error
 	for _, a := range addrs {
@@ -272,6 +277,26 @@ func (g *Guard) Resolve(ctx context.Context, host string, port int) ([]netip.Add
 		return nil, refused
 	}
 	return allowed, nil
+}
+
+// refreshOwn looks up the names of Berth's own that have this port, which hardly
+// ever is one of Proxmox's. A name without an address protects nothing.
+func (g *Guard) refreshOwn(ctx context.Context, port int) {
+	for _, name := range g.ownNames {
+		host, portText, err := net.SplitHostPort(name)
+		if err != nil || portText != strconv.Itoa(port) {
+			continue
+		}
+		addrs, err := g.lookUp(ctx, host)
+		if err != nil {
+			continue
+		}
+		for _, a := range addrs {
+			if ap := netip.AddrPortFrom(a.Unmap(), uint16(port)); !g.isOwn(ap.Addr(), ap.Port()) {
+				g.AddOwn(ap)
+			}
+		}
+	}
 }
 
 func (g *Guard) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {

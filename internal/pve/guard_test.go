@@ -189,3 +189,16 @@ type failing struct{}
 func (failing) LookupNetIP(context.Context, string, string) ([]netip.Addr, error) {
 	return nil, errors.New("no name server")
 }
+
+func TestDatabaseByNameIsNotDialled(t *testing.T) {
+	n := &lookUps{answers: [][]string{{"192.0.2.9"}, {"192.0.2.9"}, {"192.0.2.8"}, {"192.0.2.9"}}}
+	g := NewGuard(GuardOptions{Allow: rules(t, "192.0.2.0/24"), OwnNames: []string{"db.example.org:5433", "/run/postgresql:5432"}, Resolver: n})
+	_, err := g.Resolve(t.Context(), "pve.example.org", 5433)
+	wants(t, err, problem.Blocked)
+	if _, err := g.Resolve(t.Context(), "pve.example.org", 5433); err != nil {
+		t.Errorf("another address on that port: %v", err)
+	}
+	if _, err := g.Resolve(t.Context(), "192.0.2.9", 8006); err != nil {
+		t.Errorf("another port of that machine: %v", err)
+	}
+}
