@@ -90,7 +90,7 @@ func (s *Service) make(ctx context.Context, by account.By, conn Connection, p fl
 		undo = append(undo, func() error { return conn.DeleteToken(ctx, user, w.Name) })
 	}
 	if err != nil {
-		return nil, aboutField("name", err)
+		return nil, toField("name", err)
 	}
 	if err = s.create(ctx, by, p.Finding, c, token); err != nil {
 		return nil, renamed(err)

@@ -34,25 +34,38 @@ var stepNames = []string{"Address", "Certificate", "Token", "Confirm"}
 
 func (v addView) field(name string) string { return fieldOf(v.Problem, name) }
 
-// fieldOf is what a problem says of one field.
+// fieldOf is what a problem says of one field: all of it where it is about nothing else.
 func fieldOf(p *problem.Problem, name string) string {
-	if p == nil {
+	if p == nil || p.Fields[name] == "" {
 		return ""
+	}
+	if p.Fields[name] == p.What && p.Got == "" {
+		return p.Sentence()
 	}
 	return p.Fields[name]
 }
 
-// bannerOf is the problem itself unless one of these fields shows all of it.
+// bannerOf is the problem itself unless one of these fields says it, or it has fingerprints to be compared.
 func bannerOf(p *problem.Problem, fields ...string) *problem.Problem {
-	if p == nil {
-		return nil
+	if p == nil || p.Got != "" {
+		return p
 	}
 	for _, f := range fields {
-		if p.Fields[f] != "" && p.Fields[f] == p.What && p.Proxmox == "" && p.Remedy == "" && p.Got == "" {
+		if p.Fields[f] != "" {
 			return nil
 		}
 	}
 	return p
+}
+
+// statusOf is the status of a form that is drawn again. What Proxmox did wrong
+// is no 502 here: the page itself is well, and a proxy must not replace it by its own.
+func statusOf(k problem.Kind) int {
+	switch k {
+	case problem.Conflict, problem.TooMany:
+		return kit.StatusOf(k)
+	}
+	return http.StatusUnprocessableEntity
 }
 
 func (p *Pages) drawAdd(w http.ResponseWriter, r *http.Request, status int, v addView) error {
@@ -64,7 +77,7 @@ func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, v addView, err er
 	if v.Problem = problem.Of(err); v.Problem == nil || v.Problem.Kind == problem.NeedProof {
 		return err
 	}
-	return p.drawAdd(w, r, kit.StatusOf(v.Problem.Kind), v)
+	return p.drawAdd(w, r, statusOf(v.Problem.Kind), v)
 }
 
 func (p *Pages) addAddress(w http.ResponseWriter, r *http.Request) error {

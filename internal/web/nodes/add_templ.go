@@ -837,7 +837,7 @@ func confirmStep(v addView) templ.Component {
 			}
 			templ_7745c5c3_Err = kit.KeyValue([]kit.KV{
 				{Key: "Trust", Value: foundTrust(v.Finding)},
-				{Key: "SHA-256 fingerprint", Show: kit.Fingerprint(v.Finding.Trust.Fingerprint)},
+				{Key: pinLabel(v.Finding.Trust), Show: kit.Fingerprint(v.Finding.Trust.Fingerprint)},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -35,6 +35,7 @@ type cardView struct {
 	TokenID    string
 	Trust      string
 	Pin        string // fingerprint
+	PinIs      string // of what it is: "Pinned CA"
 	Version    string // "9.2.11, quorate"; empty when not known
 	Containers string
 	Cost       string // empty when nothing was asked yet
@@ -51,6 +52,17 @@ type cardView struct {
 	Doctor     doctorView
 	Open       bool // the doctor is unfolded
 	Test       *testView
+}
+
+// others are the members that could become the default node; a large cluster has them on its own page.
+func (c cardView) others() []memberView {
+	var others []memberView
+	for _, m := range c.Members {
+		if !m.Default && len(c.Members) <= 8 {
+			others = append(others, m)
+		}
+	}
+	return others
 }
 
 type memberView struct {
@@ -90,10 +102,14 @@ func (in cardInput) card(c fleet.Cluster) cardView {
 	v := cardView{ID: string(c.ID), Name: c.Name, Kind: kindOf(c), TokenID: c.TokenID, Now: in.now,
 		Trust: trustText(c), Pin: c.Authority.Trust.Fingerprint, Addresses: addressesOf(c, seen.Answering), SeenAt: seen.SeenAt,
 		Notices: seen.Notices}
+	v.PinIs = pinnedWord(c.Authority.Trust)
 	for _, m := range c.Members {
 		v.Members = append(v.Members, in.member(c.ID, m, seen))
 	}
 	in.state(&v, c, seen)
+	if v.Trouble != nil {
+		v.Addresses = addressesOf(c, "")
+	}
 	if !seen.SeenAt.IsZero() {
 		v.Version, v.Containers = versionText(c, seen), kit.Count(len(seen.Containers), "container", "containers")
 	}
@@ -131,7 +147,7 @@ func kindOf(c fleet.Cluster) string {
 }
 
 func (in cardInput) member(id fleet.ClusterID, m fleet.Member, seen *fleet.ClusterPicture) memberView {
-	v := memberView{Title: m.Title(), Name: m.Name, Node: id2(id, m.Name), State: fleet.NotSeen, Default: in.node == fleet.NodeID{Cluster: id, Name: m.Name}}
+	v := memberView{Title: m.Title(), Name: m.Name, Node: fleet.NodeID{Cluster: id, Name: m.Name}.String(), State: fleet.NotSeen, Default: in.node == fleet.NodeID{Cluster: id, Name: m.Name}}
 	if n, ok := seen.Node(m.Name); ok {
 		v.State = n.State
 	}

@@ -74,7 +74,7 @@ func (p *Pages) refuseEdit(w http.ResponseWriter, r *http.Request, cause error, 
 	}
 	typed(&v)
 	v.Problem = told
-	return p.drawEdit(w, r, kit.StatusOf(told.Kind), v)
+	return p.drawEdit(w, r, statusOf(told.Kind), v)
 }
 
 func version(r *http.Request) int64 {
@@ -175,7 +175,7 @@ func (p *Pages) reconnect(w http.ResponseWriter, r *http.Request) error {
 	if v.Problem = problem.Of(err); v.Problem == nil || v.Problem.Kind == problem.NotFound || v.Problem.Kind == problem.NeedProof {
 		return err
 	}
-	return p.drawConnection(w, r, kit.StatusOf(v.Problem.Kind), v)
+	return p.drawConnection(w, r, statusOf(v.Problem.Kind), v)
 }
 
 // accepted are the fingerprints of this and earlier rounds, without doubles.

@@ -125,7 +125,7 @@ func (p *Pages) refuseOwn(w http.ResponseWriter, r *http.Request, v ownView, err
 	case v.Problem.Kind == problem.NeedProof:
 		return kit.Redirect(w, r, kit.URL.Proof(kit.URL.NodeToken()))
 	}
-	return p.drawOwn(w, r, kit.StatusOf(v.Problem.Kind), v)
+	return p.drawOwn(w, r, statusOf(v.Problem.Kind), v)
 }
 
 // makeToken does what was shown.

@@ -430,7 +430,7 @@ func planForm(v ownView, plan fleet.TokenPlan) templ.Component {
 				{Key: "Token", Value: plan.TokenID, Mono: true},
 				{Key: "Expires", Value: kit.Day(plan.Expires)},
 				{Key: "Trust", Value: "As for signing in: " + trustOf(plan)},
-				{Key: "SHA-256 fingerprint", Show: kit.Fingerprint(plan.Finding.Trust.Fingerprint)},
+				{Key: pinLabel(plan.Finding.Trust), Show: kit.Fingerprint(plan.Finding.Trust.Fingerprint)},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -55,3 +55,18 @@ func memberAddress(f fleet.Finding, m fleet.FoundMember) string {
 	}
 	return m.Told
 }
+
+// pinLabel says of what a pinned fingerprint is.
+func pinLabel(t authority.Trust) string {
+	if t.Mode == authority.CAPin {
+		return "SHA-256 of the CA"
+	}
+	return "SHA-256 of the certificate"
+}
+
+func pinnedWord(t authority.Trust) string {
+	if t.Mode == authority.CAPin {
+		return "Pinned CA"
+	}
+	return "Pinned certificate"
+}
