@@ -33,6 +33,7 @@ import (
 // app is one running Berth: the hands, the eyes and the verbs, fitted to each other.
 type app struct {
 	dir     string
+	shared  bool // the database may serve other replicas too
 	log     *slog.Logger
 	store   *store.Store
 	guard   *pve.Guard
@@ -54,7 +55,7 @@ func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) 
 		_ = st.Close()
 		return nil, err
 	}
-	a := &app{dir: d.Data, log: log, store: st, guard: guard, metrics: web.NewMetrics()}
+	a := &app{dir: d.Data, shared: d.Database != "", log: log, store: st, guard: guard, metrics: web.NewMetrics()}
 	holder := uuid.Must(uuid.NewV7()).String()
 	a.watcher = watch.New(watch.Options{Store: st, Dial: a.dial, Now: time.Now, Log: log, Holder: holder, Alone: d.Database == ""})
 	a.signin = signin.New(signin.Options{Store: st, Proxmox: pve.SignInHosts{Guard: guard}, Now: time.Now, Log: log,
@@ -139,11 +140,23 @@ func (a *app) renewed(ctx context.Context, c fleet.Cluster, r pve.Renewal) {
 // personChanged starts or ends the loops of a person who was let in again or shut out.
 func (a *app) personChanged(account.UserID) { a.watcher.Reload("") }
 
-// firstLink is the set-up link of a Berth that has no administrator yet; empty when it has one.
+// firstLink is the set-up link of a Berth that has no administrator yet; empty
+// when it has one. Of replicas that start together one prints it, since each new link voids the one before.
 func (a *app) firstLink(ctx context.Context, base string) (string, error) {
 	n, err := a.store.Administrators(ctx)
 	if err != nil || n > 0 {
 		return "", err
+	}
+	if a.shared {
+		now := time.Now()
+		won, err := a.store.Claim(ctx, "set-up-link", uuid.NewString(), now.Add(time.Minute), now)
+		if err != nil {
+			return "", err
+		}
+		if !won {
+			a.log.Info("another replica printed the set-up link; “berth setup-link” makes a new one")
+			return "", nil
+		}
 	}
 	return setUpLink(ctx, a.store, base)
 }

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"time"
 
 	"berth/cmd/berth/reach"
 	"berth/internal/ops/connect"
-	"berth/internal/ops/signin"
 	"berth/internal/web"
 	"berth/internal/web/activity"
 	"berth/internal/web/dashboard"
@@ -28,18 +26,11 @@ type routes []kit.Route
 
 func (r routes) Routes() []kit.Route { return r }
 
-// standing tells the dashboard's streams whether their session still stands.
-type standing struct{ *signin.Service }
-
-func (s standing) SessionStands(ctx context.Context, sessionID string) (bool, error) {
-	return s.Alive(ctx, sessionID), nil
-}
-
 // site is every page of Berth behind one handler.
 func (a *app) site(l *listener) (http.Handler, error) {
 	var site *web.Server
 	doors := signinpages.New(a.signin, func(path string) bool { return site.IsPage(path) })
-	board := dashboard.New(a.watcher, standing{a.signin}, time.Now)
+	board := dashboard.New(a.watcher, a.signin, time.Now)
 	a.streams = board
 	var err error
 	site, err = web.New(web.Options{

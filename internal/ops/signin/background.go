@@ -37,11 +37,11 @@ func (s *Service) Run(ctx context.Context) {
 			tick := time.NewTicker(job.every)
 			defer tick.Stop()
 			for {
+				job.do(ctx)
 				select {
 				case <-ctx.Done():
 					return
 				case <-tick.C:
-					job.do(ctx)
 				}
 			}
 		})

@@ -93,6 +93,8 @@ func (s *Service) allow(ctx context.Context, limits []limit) error {
 			return fmt.Errorf("counting attempts: %w", err)
 		}
 		if n >= l.most {
+			kind, _, _ := strings.Cut(l.key, ":")
+			s.log.Warn("tries are held back by a limit", "limit", kind)
 			return tooMany(l.within)
 		}
 	}

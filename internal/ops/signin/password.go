@@ -79,6 +79,7 @@ func (s *Service) attempt(ctx context.Context, t try, limits []limit, refusal *p
 	login, intent, err := s.ask(ctx, t, limits, ask)
 	switch {
 	case problem.Is(err, problem.Unauthorized):
+		s.log.Info("a sign-in was refused", "host", t.host.Name, "client", t.from.Address)
 		s.end(ctx, intent, audit.Refused, "Proxmox refused it.")
 		return account.Progress{}, refusal
 	case err != nil:

@@ -36,6 +36,7 @@ type pulse struct {
 
 const (
 	cacheFor   = 4 * time.Second
+	pulseFor   = time.Second // streams ask every four seconds
 	touchEvery = time.Minute
 	cacheMost  = 10_000
 )
@@ -123,7 +124,7 @@ func (s *Sessions) keep(hash string, v account.Viewer, now time.Time, epoch uint
 		}
 	}
 	s.byHash[hash] = cached{viewer: v, until: now.Add(cacheFor)}
-	s.beat(v.Session.ID, pulse{user: v.User.ID, lives: true, until: now.Add(cacheFor)})
+	s.beat(v.Session.ID, pulse{user: v.User.ID, lives: true, until: now.Add(pulseFor)})
 }
 
 // beat is called with mu held. A pulse forgotten for want of room only means that its stream is asked to come again.
@@ -147,24 +148,24 @@ func (s *Sessions) touched(hash string, at time.Time) {
 	}
 }
 
-// Alive reports whether a session that ByToken or Peek has found goes on. A
-// stream asks it every few seconds; asking prolongs nothing. What cannot be
-// learned is no: the stream ends and its page comes again.
-func (s *Sessions) Alive(ctx context.Context, sessionID string) bool {
+// SessionStands reports whether a session that ByToken or Peek has found goes
+// on. A stream asks it every few seconds; asking prolongs nothing. An error
+// says that the store could not tell, which is no reason to end a stream.
+func (s *Sessions) SessionStands(ctx context.Context, sessionID string) (bool, error) {
 	s.mu.Lock()
 	p, ok := s.alive[sessionID]
 	epoch := s.epoch
 	s.mu.Unlock()
 	now := s.now()
 	if !ok {
-		return false
+		return false, nil
 	}
 	if now.Before(p.until) {
-		return p.lives
+		return p.lives, nil
 	}
 	own, err := s.store.Sessions(ctx, p.user)
 	if err != nil {
-		return false
+		return false, err
 	}
 	lives := false
 	for _, session := range own {
@@ -175,9 +176,15 @@ func (s *Sessions) Alive(ctx context.Context, sessionID string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.epoch == epoch {
-		s.beat(sessionID, pulse{user: p.user, lives: lives, until: now.Add(cacheFor)})
+		s.beat(sessionID, pulse{user: p.user, lives: lives, until: now.Add(pulseFor)})
 	}
-	return lives
+	return lives, nil
+}
+
+// Alive is SessionStands for who ends in doubt.
+func (s *Sessions) Alive(ctx context.Context, sessionID string) bool {
+	stands, err := s.SessionStands(ctx, sessionID)
+	return err == nil && stands
 }
 
 // forget drops what is known of a session, so that its end or its new token counts at once here.
