@@ -73,13 +73,13 @@ func (p *Pages) PaletteItems(ctx context.Context) iter.Seq[kit.PaletteItem] {
 		for _, c := range s.clusters {
 			for i := range c.nodes {
 				n := &c.nodes[i]
-				if !yield(kit.PaletteItem{Kind: "node", Title: n.Title(), Note: c.name, Find: n.Name, URL: kit.URL.DashboardOf(n.ID.String())}) {
+				if !yield(kit.PaletteItem{Kind: "node", Title: n.choice, Note: c.name, Find: n.Name, URL: kit.URL.DashboardOf(n.ID.String())}) {
 					return
 				}
 			}
 		}
 		for _, r := range s.sorted() {
-			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.NodeTitle(), URL: containerURL(r)}
+			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.Badge, URL: containerURL(r)}
 			if !yield(item) {
 				return
 			}

@@ -13,6 +13,7 @@ import (
 // drawn and sent. Rows are never changed once they are part of a state.
 type row struct {
 	fleet.Subject
+	Badge    string // how its node is called
 	Attn     attention
 	Template bool
 	CPUs     float64
@@ -63,8 +64,9 @@ func newRow(c fleet.Container, node *nodeRow, cluster string, prev *row, now tim
 		Attn: attentionOf(c, now), Template: c.Template, CPUs: c.CPUs, HA: c.HA,
 	}
 	r.Attention = r.Attn != 0
+	r.Badge = c.Node
 	if node != nil {
-		r.Label = node.Label
+		r.Label, r.Badge = node.Label, node.choice
 	}
 	if r.Stale {
 		r.Seen = unix(c.SeenAt)
@@ -103,7 +105,7 @@ func (r *row) keep(prev *row) {
 
 // sameText reports whether all that Prepare looks at is as before.
 func (r *row) sameText(prev *row) bool {
-	return r.Name == prev.Name && r.ID == prev.ID && r.Node == prev.Node && r.Label == prev.Label && r.ClusterName == prev.ClusterName &&
+	return r.Name == prev.Name && r.ID == prev.ID && r.Node == prev.Node && r.Label == prev.Label && r.Badge == prev.Badge && r.ClusterName == prev.ClusterName &&
 		r.Pool == prev.Pool && slices.Equal(r.Tags, prev.Tags) && slices.Equal(r.Addresses, prev.Addresses)
 }
 
@@ -173,8 +175,7 @@ type nodeRow struct {
 	Version     string       `json:"version,omitempty"`
 	Seen        int64        `json:"seen,omitempty"` // zero: as fresh as its cluster
 	Trouble     string       `json:"trouble,omitempty"`
-	clusterName string
-	standalone  bool
+	choice      string       // its title, with the cluster's name where the title is not alone
 }
 
 // Title is what people call the node.
@@ -191,7 +192,6 @@ func newNodeRow(n fleet.Node, c *fleet.ClusterPicture, prev *nodeRow) nodeRow {
 	r := nodeRow{
 		ID: n.ID, Name: n.ID.Name, Label: n.Label, State: string(n.State), Default: n.Default,
 		CPU: percent(n.CPU), CPUs: n.CPUs, Mem: int(n.Mem / mib), MaxMem: int(n.MaxMem / mib), Version: n.Version,
-		clusterName: c.Name, standalone: c.Standalone,
 	}
 	if r.Version == "" {
 		r.Version = c.Version

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +35,7 @@ type clusterRows struct {
 	id      fleet.ClusterID
 	name    string
 	seen    int64
+	shared  string // its nodes whose title another cluster's node has too, see sharedTitles
 	nodes   []nodeRow
 	rows    []*row // by VMID
 }
@@ -95,10 +97,11 @@ func next(prev *state, p *fleet.Picture, now time.Time) *state {
 			before[c.id] = c
 		}
 	}
+	shared := sharedTitles(p)
 	for _, c := range p.Clusters {
 		old := before[c.Cluster]
-		if old == nil || old.picture != c || again {
-			old = newClusterRows(c, old, now)
+		if old == nil || old.picture != c || old.shared != shared[c.Cluster] || again {
+			old = newClusterRows(c, old, shared[c.Cluster], now)
 		}
 		s.clusters = append(s.clusters, old)
 		for _, r := range old.rows {
@@ -122,14 +125,39 @@ func (f *figures) add(r *row) {
 	}
 }
 
-func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, now time.Time) *clusterRows {
-	n := &clusterRows{picture: c, id: c.Cluster, name: c.Name, seen: unix(c.SeenAt), nodes: make([]nodeRow, 0, len(c.Nodes)), rows: make([]*row, 0, len(c.Containers))}
+// sharedTitles lists, for each cluster, its nodes whose title is not alone in
+// the fleet: those are called by their cluster's name too.
+func sharedTitles(p *fleet.Picture) map[fleet.ClusterID]string {
+	count := map[string]int{}
+	for _, c := range p.Clusters {
+		for i := range c.Nodes {
+			count[c.Nodes[i].Title()]++
+		}
+	}
+	shared := map[fleet.ClusterID]string{}
+	for _, c := range p.Clusters {
+		for i := range c.Nodes {
+			if n := &c.Nodes[i]; count[n.Title()] > 1 {
+				shared[c.Cluster] += n.ID.Name + "\n"
+			}
+		}
+	}
+	return shared
+}
+
+func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, shared string, now time.Time) *clusterRows {
+	n := &clusterRows{picture: c, id: c.Cluster, name: c.Name, seen: unix(c.SeenAt), shared: shared, nodes: make([]nodeRow, 0, len(c.Nodes)), rows: make([]*row, 0, len(c.Containers))}
 	for _, node := range c.Nodes {
 		var old *nodeRow
 		if prev != nil {
 			old = prev.node(node.ID.Name)
 		}
-		n.nodes = append(n.nodes, newNodeRow(node, c, old))
+		r := newNodeRow(node, c, old)
+		r.choice = r.Title()
+		if strings.Contains("\n"+shared, "\n"+r.Name+"\n") {
+			r.choice = c.Name + "/" + r.choice
+		}
+		n.nodes = append(n.nodes, r)
 	}
 	i := 0
 	for _, container := range c.Containers {

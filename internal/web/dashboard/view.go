@@ -64,12 +64,6 @@ func newView(s *state, f filter, now time.Time) *view {
 }
 
 func (v *view) takeNodes() {
-	names := map[string]int{}
-	for _, c := range v.State.clusters {
-		for i := range c.nodes {
-			names[c.nodes[i].Title()]++
-		}
-	}
 	v.Nodes = make([]nodeView, 0, v.State.nodes())
 	for _, c := range v.State.clusters {
 		counts := make(map[string]int, len(c.nodes))
@@ -78,12 +72,9 @@ func (v *view) takeNodes() {
 		}
 		for i := range c.nodes {
 			n := &c.nodes[i]
-			one := nodeView{nodeRow: n, ID: n.ID.String(), Choice: n.Title(), Count: counts[n.Name], Seen: n.Seen, Cluster: c.name}
+			one := nodeView{nodeRow: n, ID: n.ID.String(), Choice: n.choice, Count: counts[n.Name], Seen: n.Seen, Cluster: c.name}
 			if one.Seen == 0 {
 				one.Seen = c.seen
-			}
-			if names[one.Choice] > 1 {
-				one.Choice = c.name + "/" + one.Choice
 			}
 			for _, id := range v.Filter.Nodes {
 				one.Chosen = one.Chosen || id == n.ID

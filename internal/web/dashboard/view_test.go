@@ -241,3 +241,23 @@ func TestPageIsForItsViewerOnly(t *testing.T) {
 		}
 	}
 }
+
+func TestNodesOfTheSameNameAreToldApart(t *testing.T) {
+	p := full()
+	p.Clusters[1].Nodes[0].Label = "" // now both clusters have a pve1
+	html := listOnly(t, viewOf(p, ""))
+	if strings.Count(html, `>lab/pve1</span>`) != 2 || strings.Count(html, `>attic/pve1</span>`) != 3 || strings.Count(html, `>pve2</span>`) != 2 {
+		t.Error("badges do not tell the two pve1 apart")
+	}
+	// The other cluster's rows follow when a name stops being alone, though nothing of their own changed.
+	first := next(nil, full(), noon)
+	q := *first.picture
+	c := *q.Clusters[1]
+	c.Nodes = append([]fleet.Node(nil), c.Nodes...)
+	c.Nodes[0].Label = ""
+	q.Clusters = []*fleet.ClusterPicture{q.Clusters[0], &c}
+	q.Rev++
+	if got := next(first, &q, noon).clusters[0].rows[0].Badge; got != "lab/pve1" {
+		t.Errorf("gitea's badge says %s", got)
+	}
+}

@@ -62,9 +62,9 @@ function setPill(pill, r) {
   text.append(", ", seen)
 }
 
-function setNode(badge, r) {
-  badge.title = `Node ${r.node}`
-  badge.querySelector(".badge-text").textContent = r.label || r.node
+function setNode(badge, r, title) {
+  badge.title = `Node ${r.node} of ${r.clusterName}`
+  badge.querySelector(".badge-text").textContent = title
 }
 
 function markOf(text, tone, title) {
@@ -94,7 +94,7 @@ function tagsOf(r) {
   })
 }
 
-function identify(el, r) {
+function identify(el, r, title) {
   el.dataset.container = r.id
   el.dataset.node = r.nodeId
   el.dataset.status = r.status
@@ -103,16 +103,16 @@ function identify(el, r) {
   el.querySelector(".more").setAttribute("aria-label", `Actions for ${r.name}`)
   const address = r.addresses.length > 1 ? `${r.addresses[0]} +${r.addresses.length - 1}` : r.addresses[0] ?? ""
   el.querySelector(".addr").textContent = address
-  setNode(el.querySelector(".node-badge"), r)
+  setNode(el.querySelector(".node-badge"), r, title)
   setPill(el.querySelector(".pill"), r)
 }
 
-// card is one container. reasons are the words of the bits of attention.
-export function card(r, reasons) {
+// card is one container, on a node of that title. reasons are the words of the bits of attention.
+export function card(r, title, reasons) {
   const el = clone("card").firstElementChild
-  identify(el, r)
-  const title = el.querySelector("h3")
-  title.textContent = title.title = r.name
+  identify(el, r, title)
+  const head = el.querySelector("h3")
+  head.textContent = head.title = r.name
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".ids").append(...marksOf(r), ...tagsOf(r))
   if (!r.live) {
@@ -135,11 +135,11 @@ export function card(r, reasons) {
 }
 
 // tableRow is one container as a line of the table.
-export function tableRow(r) {
+export function tableRow(r, title) {
   const el = clone("row").querySelector("tr")
-  identify(el, r)
-  const title = el.querySelector("th")
-  title.textContent = title.title = r.name
+  identify(el, r, title)
+  const head = el.querySelector("th")
+  head.textContent = head.title = r.name
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".pill").after(...marksOf(r))
   el.querySelector(".tags").append(...tagsOf(r))

@@ -39,6 +39,7 @@ export class Fleet {
     this.clusters = new Map()
     this.rows = new Map()
     this.banners = []
+    this.titles = new Map()
     this.shape = this.moves = 0 // grow when rows, and when their moving numbers, change
   }
 
@@ -58,6 +59,7 @@ export class Fleet {
     for (const id of before.keys()) if (!this.rows.has(id)) touched.gone.add(id)
     this.banners = data.banners ?? []
     touched.nodes = touched.banners = true
+    this.name()
     this.shape++
     return touched
   }
@@ -91,6 +93,7 @@ export class Fleet {
       this.banners = data.banners
       touched.banners = true
     }
+    if (touched.nodes) this.name()
     if (touched.rows.size || touched.gone.size) this.shape++
     if (touched.numbers.size) this.moves++
     return touched
@@ -103,6 +106,16 @@ export class Fleet {
     this.clusters.set(c.id, cluster)
     return cluster
   }
+
+  // name gives each node its title, with the cluster's name where the title is not alone.
+  name() {
+    const all = this.nodes(), count = new Map()
+    for (const n of all) count.set(n.label || n.name, (count.get(n.label || n.name) ?? 0) + 1)
+    this.titles = new Map(all.map(n => [n.id, count.get(n.label || n.name) > 1 ? `${n.clusterName}/${n.label || n.name}` : n.label || n.name]))
+  }
+
+  // titleOf is what people call a node, by its identity.
+  titleOf(nodeId) { return this.titles.get(nodeId) ?? nodeId.slice(nodeId.indexOf("/") + 1) }
 
   put(row) { this.rows.set(row.id, row) }
 

@@ -60,7 +60,7 @@ export class List {
   element(row) {
     let el = this.elements.get(row.id)
     if (!el) {
-      el = this.view === "table" ? draw.tableRow(row) : draw.card(row, this.reasons)
+      el = this.view === "table" ? draw.tableRow(row, this.nodeTitle(row.nodeId)) : draw.card(row, this.nodeTitle(row.nodeId), this.reasons)
       this.elements.set(row.id, el)
     }
     return el

@@ -9,7 +9,7 @@ export function menu(el, fleet, showOnlyNode) {
     row = fleet.rows.get(button.closest("[data-container]").dataset.container)
     if (!row) return
     opener = button
-    el.querySelector("[data-menu-title]").textContent = `${row.name}, ${row.vmid} on ${row.label || row.node}`
+    el.querySelector("[data-menu-title]").textContent = `${row.name}, ${row.vmid} on ${fleet.titleOf(row.nodeId)}`
     const copy = el.querySelector("[data-menu-copy=address]")
     copy.querySelector("span").textContent = row.addresses[0] ? `Copy ${row.addresses[0]}` : "Copy address"
     copy.toggleAttribute("aria-disabled", false)

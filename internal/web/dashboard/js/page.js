@@ -132,10 +132,7 @@ class Dashboard {
   }
 
   nodeTitle(id) {
-    const all = this.fleet.nodes(), n = all.find(n => n.id === id)
-    if (!n) return id.slice(id.indexOf("/") + 1)
-    const title = n.label || n.name
-    return all.some(o => o.id !== id && (o.label || o.name) === title) ? `${n.clusterName}/${title}` : title
+    return this.fleet.titleOf(id)
   }
 
   showBanners() {
