@@ -163,19 +163,19 @@ func unix(t time.Time) int64 {
 
 // nodeRow is one node as it is shown.
 type nodeRow struct {
-	ID          fleet.NodeID `json:"-"`
-	Name        string       `json:"name"`
-	Label       string       `json:"label,omitempty"`
-	State       string       `json:"state"`
-	Default     bool         `json:"default,omitempty"`
-	CPU         int          `json:"cpu"`
-	CPUs        int          `json:"cpus"`
-	Mem         int          `json:"mem"`
-	MaxMem      int          `json:"maxMem"`
-	Version     string       `json:"version,omitempty"`
-	Seen        int64        `json:"seen,omitempty"` // zero: as fresh as its cluster
-	Trouble     string       `json:"trouble,omitempty"`
-	choice      string       // its title, with the cluster's name where the title is not alone
+	ID      fleet.NodeID `json:"-"`
+	Name    string       `json:"name"`
+	Label   string       `json:"label,omitempty"`
+	State   string       `json:"state"`
+	Default bool         `json:"default,omitempty"`
+	CPU     int          `json:"cpu"`
+	CPUs    int          `json:"cpus"`
+	Mem     int          `json:"mem"`
+	MaxMem  int          `json:"maxMem"`
+	Version string       `json:"version,omitempty"`
+	Seen    int64        `json:"seen,omitempty"` // zero: as fresh as its cluster
+	Trouble string       `json:"trouble,omitempty"`
+	choice  string       // its title, with the cluster's name where the title is not alone
 }
 
 // Title is what people call the node.
