@@ -1,7 +1,6 @@
 package watch
 
 import (
-	"slices"
 	"time"
 
 	"berth/internal/fleet"
@@ -62,23 +61,6 @@ const (
 	// Until then calls come one after the other, over one connection.
 	aside = time.Second
 )
-
-// confirm is a container whose status is to be read from itself; without a VMID
-// all those of a node.
-type confirm struct {
-	node      string
-	vmid      fleet.VMID
-	notBefore time.Time
-	by        time.Time // the list will have caught up
-	why       because
-}
-
-type because struct {
-	finished bool // a task ended, rather than began
-	again    bool // look once more later, should it still run
-	nodeBack bool
-	tried    bool
-}
 
 // agenda is what a loop wants to ask and when. It makes no call itself: next is
 // a function of what is in it, of the sight and of the budget.
@@ -148,7 +130,7 @@ func (a *agenda) free(now time.Time) int { return a.limit() - a.bucket.used(now)
 // lists are the calls that come again and again.
 var lists = []callKind{callResources, callPermissions, callStatus, callTasks}
 
-// due is when a list is to be asked again; never is false when it is not to be asked.
+// due is when a list is to be asked again; ok is false when it is not to be asked.
 func (a *agenda) due(kind callKind, s *sight, now time.Time) (at time.Time, ok bool) {
 	if !a.may(kind, s) {
 		return at, false
@@ -275,115 +257,12 @@ func (a *agenda) endVisit(s *sight, now time.Time) {
 			return
 		}
 	}
-	if now.Sub(a.visit) < 2*time.Second && a.bucket.used(now) < budgetIdle && (len(a.confirms) > 0 || s.version == "") {
+	more := len(a.confirms) > 0 || s.version == "" || s.probing(now)
+	if more && now.Sub(a.visit) < 2*time.Second && a.bucket.used(now) < budgetIdle {
 		return // one more may be asked in this visit
 	}
 	a.visit = a.begun[callResources].Add(a.spread(a.pace.visit))
 	a.confirms = nil
-}
-
-// want notes containers to be confirmed, each once.
-func (a *agenda) want(list []confirm) {
-	for _, c := range list {
-		i := slices.IndexFunc(a.confirms, func(o confirm) bool { return o.node == c.node && o.vmid == c.vmid })
-		if i < 0 {
-			a.confirms = append(a.confirms, c)
-			continue
-		}
-		old := &a.confirms[i]
-		old.by, old.notBefore = maxTime(old.by, c.by), minTime(old.notBefore, c.notBefore)
-		old.why.finished = old.why.finished || c.why.finished
-		old.why.again = old.why.again || c.why.again
-	}
-	if len(a.confirms) > 1000 {
-		a.confirms = a.confirms[len(a.confirms)-1000:]
-	}
-}
-
-// considerConfirms offers the confirmations: those that a finished task or a
-// returned node asks for when urgent, else the rest. Three of one node, or two
-// when the budget is short, are one question.
-func (a *agenda) considerConfirms(now time.Time, urgent bool, consider func(call, time.Time)) {
-	a.confirms = slices.DeleteFunc(a.confirms, func(c confirm) bool { return now.After(c.by) })
-	together := 3
-	if a.free(now) <= 6 {
-		together = 2
-	}
-	perNode := map[string]int{}
-	for _, c := range a.confirms {
-		if c.vmid != 0 && !c.notBefore.After(now) {
-			perNode[c.node]++
-		}
-	}
-	for _, c := range a.confirms {
-		if urgent != (c.why.finished || c.why.nodeBack) {
-			continue
-		}
-		want := call{kind: callCurrent, node: c.node, vmid: c.vmid}
-		if c.vmid == 0 || perNode[c.node] >= together {
-			want = call{kind: callNodeGuests, node: c.node}
-		}
-		if a.denied[want] || a.bucket.usedFor(now, want.kind) >= share[want.kind] {
-			continue
-		}
-		consider(want, c.notBefore)
-	}
-}
-
-// taken removes the confirmations that a call answers and returns them.
-func (a *agenda) taken(c call) []confirm {
-	var taken []confirm
-	a.confirms = slices.DeleteFunc(a.confirms, func(o confirm) bool {
-		hit := o.node == c.node && (c.kind == callNodeGuests || c.kind == callCurrent && o.vmid == c.vmid)
-		if hit {
-			taken = append(taken, o)
-		}
-		return hit
-	})
-	return taken
-}
-
-// considerProbes offers a cheap question to nodes of which a call failed.
-func (a *agenda) considerProbes(s *sight, now time.Time, consider func(call, time.Time)) {
-	for _, name := range s.nodeNames() {
-		if n := s.nodes[name]; n.failed != nil && (n.status.at.IsZero() || n.status.online) {
-			consider(call{kind: callVersion, node: name}, n.probeAt)
-		}
-	}
-}
-
-// considerLazy offers versions and addresses, for which nothing waits.
-func (a *agenda) considerLazy(s *sight, now time.Time, consider func(call, time.Time)) {
-	if !a.looked {
-		if s.version == "" && !a.denied[call{kind: callVersion}] && now.Sub(a.visit) >= 0 {
-			consider(call{kind: callVersion}, a.later[callVersion])
-		}
-		return
-	}
-	lazy := a.bucket.usedFor(now, callCurrent, callNodeGuests, callVersion, callAddresses)
-	if lazy >= share[callAddresses] || a.free(now) <= lazyReserve {
-		return
-	}
-	if !a.denied[call{kind: callVersion}] {
-		consider(call{kind: callVersion}, maxTime(afterOrNow(a.begun[callVersion], everyVersion), a.later[callVersion]))
-	}
-	for _, name := range s.nodeNames() {
-		n := s.nodes[name]
-		if n.state == fleet.Online && !n.local && len(s.nodes) > 1 && !a.denied[call{kind: callVersion, node: name}] {
-			consider(call{kind: callVersion, node: name}, afterOrNow(n.versionAt, everyVersion))
-		}
-	}
-	if c, wait, ok := s.nextAddresses(now, a.denied); ok {
-		consider(call{kind: callAddresses, node: c.Node, vmid: c.ID.VMID}, now.Add(wait))
-	}
-}
-
-// afterOrNow is a pause after a time; the zero time when there is none yet.
-func afterOrNow(last time.Time, pause time.Duration) time.Time {
-	if last.IsZero() {
-		return last
-	}
-	return last.Add(pause)
 }
 
 // start notes that a call is being made.

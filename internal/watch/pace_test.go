@@ -150,6 +150,42 @@ func TestHangingNodeHoldsUpNothing(t *testing.T) {
 	})
 }
 
+func TestProbesKeepToTheVisits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, f := lab()
+		b := startWatcher(t, newFakeStore(c), func(fleet.Cluster) Source { return f })
+		release := b.Watching("ann")
+		pass(2 * time.Minute)
+		down := &problem.Problem{Kind: problem.NodeDown, What: "pve3 cannot be reached.", Proxmox: "Connection refused"}
+		f.set(func(f *fakePVE) {
+			for _, what := range []string{"current pve3", "addresses pve3", "version pve3", "guests pve3"} {
+				f.fail[what] = down
+			}
+			f.tasks = append(f.tasks, task("120", "vzstart", time.Now()))
+		})
+		pass(10 * time.Second)
+		if n := node(t, b, "pve3"); n.State != fleet.Unreachable {
+			t.Fatalf("pve3 is %s", n.State)
+		}
+		release()
+		pass(2 * time.Minute)
+		from := time.Now()
+		pass(10 * time.Minute)
+		if most := f.most(from); most > budgetIdle {
+			t.Errorf("%d requests within a minute", most)
+		}
+		if n := f.count(from, "resources"); n < 9 {
+			t.Errorf("probes starved the list: %d in ten minutes", n)
+		}
+		f.set(func(f *fakePVE) { clear(f.fail) })
+		pass(3 * time.Minute)
+		if n := node(t, b, "pve3"); n.State != fleet.Online {
+			t.Errorf("pve3 did not come back: %+v", n.Trouble)
+		}
+		b.stop()
+	})
+}
+
 func TestHangingCluster(t *testing.T) {
 	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
 		pass(time.Minute)
