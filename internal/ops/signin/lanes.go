@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,13 +19,16 @@ type lanes struct {
 	byID map[account.HostID]*lane
 }
 
+// lane is the queue before one host. Who is known there (a browser that signed
+// in before, or that has given the password already) goes before strangers, so
+// that a crowd of those keeps nobody out.
 type lane struct {
-	turn    chan struct{} // holds one token
-	waiting int
+	busy             bool
+	known, strangers []chan struct{}
 }
 
 const (
-	laneQueue = 20               // who comes later is asked to try again
+	laneQueue = 20               // of each kind; who comes later is asked to try again
 	laneWait  = 15 * time.Second // longest wait for one's turn
 	laneLease = time.Minute      // longer than any whole answer may take
 	lanePoll  = 100 * time.Millisecond
@@ -35,68 +39,101 @@ func busy() *problem.Problem {
 }
 
 // enter waits for one's turn at the host; leave gives it on.
-func (s *Service) enter(ctx context.Context, host account.HostID) (leave func(), err error) {
-	l, ok := s.lanes.join(host)
-	if !ok {
-		return nil, busy()
-	}
-	defer s.lanes.part(l)
+func (s *Service) enter(ctx context.Context, host account.HostID, known bool) (leave func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, laneWait)
 	defer cancel()
-	select {
-	case l.turn <- struct{}{}:
-	case <-ctx.Done():
+	if !s.lanes.wait(ctx, host, known) {
 		return nil, busy()
 	}
 	name := "sign-in:" + string(host)
-	for {
-		now := s.now()
-		won, err := s.store.Claim(ctx, name, s.holder, now.Add(laneLease), now)
-		if err != nil {
-			<-l.turn
-			return nil, fmt.Errorf("claiming the sign-in host: %w", err)
-		}
-		if won {
-			break
-		}
-		select {
-		case <-time.After(lanePoll):
-		case <-ctx.Done():
-			<-l.turn
-			return nil, busy()
-		}
+	if err := s.claim(ctx, name); err != nil {
+		s.lanes.leave(host)
+		return nil, err
 	}
 	return func() {
+		defer s.lanes.leave(host)
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if err := s.store.Release(ctx, name, s.holder); err != nil {
 			s.log.Warn("a sign-in host's lease was not given back; it ends by itself", "error", err)
 		}
-		<-l.turn
 	}, nil
 }
 
-func (m *lanes) join(host account.HostID) (*lane, bool) {
+// claim takes the lease between replicas, looking again until ctx ends.
+func (s *Service) claim(ctx context.Context, name string) error {
+	for {
+		now := s.now()
+		won, err := s.store.Claim(ctx, name, s.holder, now.Add(laneLease), now)
+		if err != nil {
+			return fmt.Errorf("claiming the sign-in host: %w", err)
+		}
+		if won {
+			return nil
+		}
+		select {
+		case <-time.After(lanePoll):
+		case <-ctx.Done():
+			return busy()
+		}
+	}
+}
+
+// wait is true when it is the caller's turn, who must leave then; false when the queue is full or ctx ended first.
+func (m *lanes) wait(ctx context.Context, host account.HostID, known bool) bool {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	if m.byID == nil {
 		m.byID = map[account.HostID]*lane{}
 	}
 	l := m.byID[host]
-	if l == nil {
-		l = &lane{turn: make(chan struct{}, 1)}
+	if l == nil { // kept from then on: lanes are as few as sign-in hosts
+		l = &lane{}
 		m.byID[host] = l
 	}
-	if l.waiting >= laneQueue {
-		return nil, false
+	if !l.busy {
+		l.busy = true
+		m.mu.Unlock()
+		return true
 	}
-	l.waiting++
-	return l, true
+	queue := &l.strangers
+	if known {
+		queue = &l.known
+	}
+	if len(*queue) >= laneQueue {
+		m.mu.Unlock()
+		return false
+	}
+	turn := make(chan struct{})
+	*queue = append(*queue, turn)
+	m.mu.Unlock()
+	select {
+	case <-turn:
+		return true
+	case <-ctx.Done():
+	}
+	m.mu.Lock()
+	at := slices.Index(*queue, turn)
+	if at >= 0 {
+		*queue = slices.Delete(*queue, at, at+1)
+	}
+	m.mu.Unlock()
+	if at < 0 { // the turn came at the same moment, and somebody else may have it
+		m.leave(host)
+	}
+	return false
 }
 
-// part counts one out of the queue. Lanes are as few as sign-in hosts, so they are kept.
-func (m *lanes) part(l *lane) {
+// leave gives the turn to the next.
+func (m *lanes) leave(host account.HostID) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	l.waiting--
+	l := m.byID[host]
+	for _, queue := range []*[]chan struct{}{&l.known, &l.strangers} {
+		if len(*queue) > 0 {
+			close((*queue)[0])
+			*queue = slices.Delete(*queue, 0, 1)
+			return
+		}
+	}
+	l.busy = false
 }

@@ -60,15 +60,15 @@ func network(address string) string {
 	return p.String()
 }
 
-// passwordLimits are what a wrong password counts for.
-func (s *Service) passwordLimits(ctx context.Context, host account.HostID, user string, from account.Client) ([]limit, error) {
+// passwordLimits are what a wrong password counts for, and whether the browser is known to have signed in to the account.
+func (s *Service) passwordLimits(ctx context.Context, host account.HostID, user string, from account.Client) (limits []limit, known bool, err error) {
 	user = strings.ToLower(user) // some realms do not tell cases apart
-	known, err := s.knowsDevice(ctx, host, user, from.Device)
+	known, err = s.knowsDevice(ctx, host, user, from.Device)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if known {
-		return []limit{{key("device", string(host), user, from.Device), deviceMost, deviceWithin}}, nil
+		return []limit{{key("device", string(host), user, from.Device), deviceMost, deviceWithin}}, true, nil
 	}
 	net := network(from.Address)
 	return []limit{
@@ -76,7 +76,7 @@ func (s *Service) passwordLimits(ctx context.Context, host account.HostID, user 
 		{key("address", net), addressMost, addressWithin},
 		{key("account", string(host), user), accountMost, accountWithin},
 		{key("host", string(host)), hostMost, hostWithin},
-	}, nil
+	}, false, nil
 }
 
 // codeLimits are what a wrong second factor counts for; only who has the password gets so far.

@@ -44,12 +44,15 @@ type try struct {
 	// proof is the session that wants a fresh proof; empty at sign-in.
 	proof account.Session
 	entry audit.Entry
+	// known goes before strangers in the queue: this browser has signed in before, or has given the password already.
+	known bool
 	// challenge is set when a password was right already.
 	challenge secret.Text
 }
 
 func (s *Service) password(ctx context.Context, t try, password secret.Text) (account.Progress, error) {
-	limits, err := s.passwordLimits(ctx, t.host.ID, t.user, t.from)
+	limits, known, err := s.passwordLimits(ctx, t.host.ID, t.user, t.from)
+	t.known = known || t.proof.ID != ""
 	if err != nil {
 		return account.Progress{}, err
 	}
@@ -103,7 +106,7 @@ func (s *Service) attempt(ctx context.Context, t try, limits []limit, refusal *p
 
 // ask makes the call. Limits are looked at again in the lane, where nobody else can be between the look and the count.
 func (s *Service) ask(ctx context.Context, t try, limits []limit, ask func() (account.Login, error)) (account.Login, audit.Entry, error) {
-	leave, err := s.enter(ctx, t.host.ID)
+	leave, err := s.enter(ctx, t.host.ID, t.known)
 	if err != nil {
 		return account.Login{}, audit.Entry{}, err
 	}

@@ -90,7 +90,7 @@ func (s *Service) resume(ctx context.Context, h account.HalfLogin, from account.
 		return try{}, err
 	}
 	t := try{
-		host: host, user: h.PVEUser, from: from, returnTo: h.ReturnTo, challenge: h.Challenge,
+		host: host, user: h.PVEUser, from: from, returnTo: h.ReturnTo, challenge: h.Challenge, known: true,
 		entry: audit.Entry{Kind: audit.SignIn, Subject: host.Name, Address: from.Address, Actor: h.PVEUser},
 	}
 	if known, err := s.store.UserFor(ctx, h.Host, h.PVEUser); err == nil {
