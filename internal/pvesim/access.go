@@ -8,6 +8,7 @@ import (
 )
 
 var (
+	roleParam    = str("roleid").as("pve-roleid")
 	userParam    = str("userid").as("pve-userid").upTo(64)
 	tokenIDParam = str("tokenid").like(tokenPattern)
 )
@@ -26,11 +27,10 @@ var accessEndpoints = []endpoint{
 	}},
 	{method: "GET", path: "/access/roles", perm: anybody, serve: listRoles},
 	{method: "POST", path: "/access/roles", perm: needs("/access", "Sys.Modify"), protected: true, serve: createRole, params: []param{
-		str("roleid").as("pve-roleid"), optStr("privs").as("pve-priv-list"),
+		roleParam, optStr("privs").as("pve-priv-list"),
 	}},
-	{method: "DELETE", path: "/access/roles/{roleid}", perm: needs("/access", "Sys.Modify"), protected: true, serve: deleteRole, params: []param{
-		str("roleid").as("pve-roleid"),
-	}},
+	{method: "GET", path: "/access/roles/{roleid}", perm: anybody, serve: readRole, params: []param{roleParam}},
+	{method: "DELETE", path: "/access/roles/{roleid}", perm: needs("/access", "Sys.Modify"), protected: true, serve: deleteRole, params: []param{roleParam}},
 	{method: "GET", path: "/access/acl", perm: anybody, serve: listACL},
 	{method: "PUT", path: "/access/acl", perm: permission{kind: "perm-modify", path: "{path}"}, protected: true, serve: updateACL, params: []param{
 		str("path"), str("roles").as("pve-roleid-list"), optStr("users").as("pve-userid-list"),
@@ -118,61 +118,7 @@ func permissions(cl *call) (any, error) {
 	return res, nil
 }
 
-func listRoles(cl *call) (any, error) {
-	standard := standardRoles()
-	list := []obj{}
-	for role, privs := range cl.cluster.roles {
-		names := make([]string, 0, len(privs))
-		for p := range privs {
-			names = append(names, p)
-		}
-		slices.Sort(names)
-		o := obj{{"roleid", role}, {"privs", strings.Join(names, ",")}}
-		_, special := standard[role]
-		list = append(list, o.withIf(special, "special", 1))
-	}
-	return list, nil
-}
-
-func createRole(cl *call) (any, error) {
-	c, role := cl.cluster, cl.args["roleid"]
-	if strings.HasPrefix(strings.ToUpper(role), "PVE") {
-		return nil, badParam("roleid", "cannot use role ID starting with the (case-insensitive) 'PVE' namespace")
-	}
-	if err := c.needQuorum("create role failed"); err != nil {
-		return nil, err
-	}
-	if c.roles[role] != nil {
-		return nil, failed("create role failed: role '%s' already exists", role)
-	}
-	privs := map[string]bool{}
-	for _, p := range splitList(cl.args["privs"]) {
-		if !c.roles["Administrator"][p] {
-			return nil, failed("create role failed: invalid privilege '%s'", p)
-		}
-		privs[p] = true
-	}
-	c.roles[role], c.aclCache = privs, nil
-	return nil, nil
-}
-
-func deleteRole(cl *call) (any, error) {
-	c, role := cl.cluster, cl.args["roleid"]
-	if err := c.needQuorum("delete role failed"); err != nil {
-		return nil, err
-	}
-	if role == "Administrator" || role == "NoAccess" || strings.HasPrefix(role, "PVE") {
-		return nil, failed("auto-generated role '%s' cannot be deleted", role)
-	}
-	if c.roles[role] == nil {
-		return nil, failed("delete role failed: role '%s' does not exist", role)
-	}
-	delete(c.roles, role)
-	c.aclCache = nil
-	return nil, nil
-}
-
-// listACL shows whole tree with Sys.Audit on /access, else only the paths that
+// listACL shows the whole tree with Sys.Audit on /access, else only the paths that
 // one may change.
 func listACL(cl *call) (any, error) {
 	c, list := cl.cluster, []obj{}

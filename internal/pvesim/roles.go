@@ -1,6 +1,9 @@
 package pvesim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // standardRoles are the built-in roles of PVE 9.
 func standardRoles() map[string]map[string]bool {
@@ -51,4 +54,72 @@ func eightDiffers(roles map[string]map[string]bool) {
 			privs["VM.Monitor"] = true
 		}
 	}
+}
+
+func listRoles(cl *call) (any, error) {
+	standard := standardRoles()
+	list := []obj{}
+	for role, privs := range cl.cluster.roles {
+		names := make([]string, 0, len(privs))
+		for p := range privs {
+			names = append(names, p)
+		}
+		slices.Sort(names)
+		o := obj{{"roleid", role}, {"privs", strings.Join(names, ",")}}
+		_, special := standard[role]
+		list = append(list, o.withIf(special, "special", 1))
+	}
+	return list, nil
+}
+
+func createRole(cl *call) (any, error) {
+	c, role := cl.cluster, cl.args["roleid"]
+	if strings.HasPrefix(strings.ToUpper(role), "PVE") {
+		return nil, badParam("roleid", "cannot use role ID starting with the (case-insensitive) 'PVE' namespace")
+	}
+	if err := c.needQuorum("create role failed"); err != nil {
+		return nil, err
+	}
+	if c.roles[role] != nil {
+		return nil, failed("create role failed: role '%s' already exists", role)
+	}
+	privs := map[string]bool{}
+	for _, p := range splitList(cl.args["privs"]) {
+		if !c.roles["Administrator"][p] {
+			return nil, failed("create role failed: invalid privilege '%s'", p)
+		}
+		privs[p] = true
+	}
+	c.roles[role], c.aclCache = privs, nil
+	return nil, nil
+}
+
+func readRole(cl *call) (any, error) {
+	privs, there := cl.cluster.roles[cl.args["roleid"]]
+	if !there {
+		return nil, failed("role '%s' does not exist", cl.args["roleid"])
+	}
+	o := obj{}
+	for p := range privs {
+		o = o.with(p, 1)
+	}
+	return o, nil
+}
+
+// deleteRole takes a role away, and the ACL lines that gave it.
+func deleteRole(cl *call) (any, error) {
+	c, role := cl.cluster, cl.args["roleid"]
+	if _, special := standardRoles()[role]; special {
+		return nil, failed("auto-generated role '%s' cannot be deleted", role)
+	}
+	if err := c.needQuorum("delete role failed"); err != nil {
+		return nil, err
+	}
+	if c.roles[role] == nil {
+		return nil, failed("delete role failed: role '%s' does not exist", role)
+	}
+	delete(c.roles, role)
+	c.acl = slices.DeleteFunc(c.acl, func(e aclEntry) bool { return e.role == role })
+	c.aclCache = nil
+	return nil, nil
 }
