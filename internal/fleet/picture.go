@@ -141,7 +141,9 @@ type ClusterPicture struct {
 	Trouble    *Trouble  // the cluster as a whole cannot be seen
 	Notices    []Notice
 	Spend      Spend
-	Answering  string // address that answers now
+	// Rights is what the token may do, as read at add, after a 403 and hourly; nil while that is not known.
+	Rights    *Rights
+	Answering string // address that answers now
 }
 
 // Node finds a node by its PVE name; ok is false when there is none.

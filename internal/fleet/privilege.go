@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -32,6 +33,38 @@ func (p Permissions) Effective(path string) []string {
 	slices.Sort(privileges)
 	return privileges
 }
+
+// Relevant is the part of a dump that Berth's things are about. A path stays
+// also when nothing of it is left, since it inherits nothing. A dump that names
+// thousands of paths loses the deepest.
+func (p Permissions) Relevant() Permissions {
+	paths := make([]string, 0, len(p))
+	for path := range p {
+		if strings.HasPrefix(path, "/") && len(path) <= maxPathLength && printable(path) {
+			paths = append(paths, path)
+		}
+	}
+	slices.SortFunc(paths, func(a, b string) int {
+		return cmp.Or(cmp.Compare(strings.Count(a, "/"), strings.Count(b, "/")), strings.Compare(a, b))
+	})
+	used := TierManage.Privileges()
+	relevant := Permissions{}
+	for _, path := range paths[:min(len(paths), maxKeptPaths)] {
+		here := map[string]bool{}
+		for _, privilege := range used {
+			if passed, ok := p[path][privilege]; ok {
+				here[privilege] = passed
+			}
+		}
+		relevant[path] = here
+	}
+	return relevant
+}
+
+const (
+	maxPathLength = 300
+	maxKeptPaths  = 2000
+)
 
 func (p Permissions) at(path string) map[string]bool {
 	here, listed := p[path]

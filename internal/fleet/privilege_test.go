@@ -304,3 +304,32 @@ func recordedPermissions(t *testing.T) map[string]Permissions {
 	}
 	return dumps
 }
+
+func TestRelevantSaysTheSame(t *testing.T) {
+	for key, p := range recordedPermissions(t) {
+		for i, v := range Examine(p.Relevant()) {
+			if want := Examine(p)[i]; v.Reach != want.Reach || len(v.Lacks) != len(want.Lacks) {
+				t.Errorf("%s: %s is %s of the relevant part, %s of the whole", key, v.Thing.Code, v.Reach, want.Reach)
+			}
+		}
+	}
+}
+
+func TestRelevantIsBounded(t *testing.T) {
+	p := perms("/ VM.Audit,Mapping.Audit", "/vms Mapping.Audit", "vms VM.Audit", "/vms/\x1b[2J VM.Audit", "/"+strings.Repeat("x", 500)+" VM.Audit")
+	for i := range 5000 {
+		p["/vms/"+VMID(100+i).String()] = map[string]bool{"VM.Audit": true}
+	}
+	r := p.Relevant()
+	if len(r) != maxKeptPaths {
+		t.Errorf("%d paths are kept", len(r))
+	}
+	if _, ok := r["/"]["Mapping.Audit"]; ok || !r.Has("/", "VM.Audit") || r.Has("/vms", "VM.Audit") {
+		t.Errorf("kept %v and %v", r["/"], r["/vms"])
+	}
+	for path := range r {
+		if !strings.HasPrefix(path, "/") || strings.ContainsRune(path, '\x1b') || len(path) > maxPathLength {
+			t.Errorf("kept the path %q", path)
+		}
+	}
+}

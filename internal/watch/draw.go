@@ -31,6 +31,7 @@ func (s *sight) draw(d drawing) *fleet.ClusterPicture {
 		SeenAt:     s.seenAt,
 		Notices:    s.notices(),
 		Spend:      d.spend,
+		Rights:     s.rights,
 		Answering:  s.answering,
 	}
 	if s.trouble != nil {

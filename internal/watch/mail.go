@@ -37,7 +37,7 @@ func (l *loop) adopt(c fleet.Cluster) {
 		clear(l.agenda.denied)
 		l.agenda.begun, l.agenda.later = [callKinds]time.Time{}, [callKinds]time.Time{}
 		l.agenda.fails, l.agenda.visit = 0, l.w.now()
-		l.sight.permissions = nil
+		l.sight.permissions, l.sight.rights = nil, nil
 		l.took = [callKinds]time.Duration{}
 	}
 	if l.halted && !halted {

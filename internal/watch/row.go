@@ -37,8 +37,14 @@ type row struct {
 	Notices    []fleet.Notice `json:"n,omitempty"`
 	PerMinute  int            `json:"rpm,omitempty"`
 	P95        int64          `json:"p95,omitempty"`
+	Rights     *rowRights     `json:"r,omitempty"`
 	Nodes      []rowNode      `json:"nodes,omitempty"`
 	Containers []rowContainer `json:"cts,omitempty"`
+}
+
+type rowRights struct {
+	At          int64             `json:"at"`
+	Permissions fleet.Permissions `json:"p"`
 }
 
 type rowNode struct {
@@ -87,6 +93,9 @@ func encodeRow(p *fleet.ClusterPicture) ([]byte, error) {
 	r := row{SeenAt: millis(p.SeenAt), Standalone: p.Standalone, Quorate: p.Quorate, Version: p.Version, Answering: p.Answering,
 		VMs: p.Guests - len(p.Containers), Trouble: p.Trouble, Notices: p.Notices,
 		PerMinute: p.Spend.PerMinute, P95: p.Spend.P95.Microseconds()}
+	if p.Rights != nil {
+		r.Rights = &rowRights{millis(p.Rights.At), p.Rights.Permissions}
+	}
 	for _, n := range p.Nodes {
 		r.Nodes = append(r.Nodes, rowNode{n.ID.Name, n.State, n.CPU, n.CPUs, n.Mem, n.MaxMem, int64(n.Uptime / time.Second),
 			n.Version, millis(n.SeenAt), millis(n.DownSeen)})
@@ -144,6 +153,10 @@ func (s *sight) restore(r row, now time.Time) {
 	s.kept = nil
 	for _, n := range r.Notices[:min(len(r.Notices), 20)] {
 		s.kept = append(s.kept, fleet.Notice{Code: clean(n.Code, 64), Text: clean(n.Text, 1000), Privilege: clean(n.Privilege, 200)})
+	}
+	s.rights = nil
+	if r.Rights != nil {
+		s.rights = &fleet.Rights{Permissions: r.Rights.Permissions.Relevant(), At: moment(r.Rights.At, now)}
 	}
 	for _, n := range r.Nodes {
 		s.restoreNode(n, now)

@@ -19,6 +19,7 @@ func TestRowKeepsThePicture(t *testing.T) {
 	s.takeAddresses(100, []string{"10.0.0.100"}, noon.Add(11*time.Second))
 	f.offline("pve3", true)
 	s.takeStatus(f.status, noon.Add(12*time.Second))
+	s.rights = &fleet.Rights{Permissions: fleet.Permissions{"/": {"Sys.Audit": true}, "/vms/100": {"VM.Audit": false}}, At: noon}
 	want := s.draw(drawing{})
 	data, err := encodeRow(want)
 	if err != nil {
@@ -41,6 +42,9 @@ func TestRowKeepsThePicture(t *testing.T) {
 		if !reflect.DeepEqual(a, b) {
 			t.Errorf("kept %+v\n read %+v", a, b)
 		}
+	}
+	if got.Rights == nil || !got.Rights.At.Equal(noon) || !reflect.DeepEqual(got.Rights.Permissions, want.Rights.Permissions) {
+		t.Errorf("rights are read as %+v", got.Rights)
 	}
 	if n, _ := got.Node("pve3"); n.State != fleet.Unreachable || n.DownSeen.IsZero() {
 		t.Errorf("pve3 is %+v", n)

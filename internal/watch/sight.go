@@ -34,6 +34,7 @@ type sight struct {
 	answering   string
 	seenAt      time.Time
 	permissions fleet.Permissions // nil: not read yet
+	rights      *fleet.Rights     // the same for the picture, with its time; may be the kept picture's
 	kept        []fleet.Notice    // of the kept picture, until the permissions are read
 	// trouble is why the cluster as a whole cannot be seen. silent says that
 	// nobody answers at all, so that its nodes are unreachable too.

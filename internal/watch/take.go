@@ -62,7 +62,7 @@ func (l *loop) answered(ctx context.Context, a answer, now time.Time) {
 	case callTasks:
 		e = l.followed(a, now)
 	case callPermissions:
-		e = l.permitted(a.permissions)
+		e = l.permitted(a.permissions, now)
 	case callCurrent, callNodeGuests:
 		e = l.confirmed(a, now)
 	case callVersion:
@@ -86,12 +86,13 @@ func (l *loop) followed(a answer, now time.Time) effects {
 }
 
 // permitted takes the token's rights. When they changed, what was refused may be tried again.
-func (l *loop) permitted(p fleet.Permissions) effects {
+func (l *loop) permitted(p fleet.Permissions, now time.Time) effects {
 	old := l.sight.permissions
 	if p == nil {
 		p = fleet.Permissions{}
 	}
 	l.sight.permissions = p
+	l.sight.rights = &fleet.Rights{Permissions: p.Relevant(), At: now}
 	if old != nil && samePermissions(old, p) {
 		return effects{}
 	}

@@ -116,7 +116,11 @@ func (in cardInput) card(c fleet.Cluster) cardView {
 	if seen.Spend.PerMinute > 0 {
 		v.Cost = fmt.Sprintf("%s a minute, p95 %s", kit.Count(seen.Spend.PerMinute, "request", "requests"), millis(seen.Spend.P95))
 	}
-	if rights, ok := in.rights(c.ID); ok {
+	rights, ok := in.rights(c.ID)
+	if seen.Rights != nil && (!ok || seen.Rights.At.After(rights.At)) {
+		rights, ok = *seen.Rights, true
+	}
+	if ok {
 		v.Doctor = newDoctor(c.TokenID, rights, in.now)
 	}
 	if report, ok := in.test(c.ID); ok {
