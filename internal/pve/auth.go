@@ -33,13 +33,10 @@ func (t Token) check() error {
 	return CheckTokenSecret(t.Secret)
 }
 
-// Ticket is a person's login.
+// Ticket is a person's login. CSRF is needed for writes; Proxmox tells it beside
+// a ticket and never again, so who kept only the ticket renews it first.
 type Ticket struct {
-	User   string // user@realm
-	Ticket secret.Text
-	// CSRF is needed for writes. Proxmox tells it beside a ticket and never again:
-	// where it is empty, the client renews the ticket before its first write.
-	CSRF secret.Text
+	Ticket, CSRF secret.Text
 }
 
 func (t Ticket) authorize(h http.Header, write bool) {

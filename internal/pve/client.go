@@ -43,6 +43,7 @@ type Options struct {
 // Close the old one, which ends its connections.
 type Client struct {
 	addresses []authority.Address
+	auth      Credentials
 	guard     *Guard
 	judge     *judge
 	now       func() time.Time
@@ -60,7 +61,6 @@ type Client struct {
 
 	mu      sync.Mutex
 	current int // the address that answered last
-	auth    Credentials
 }
 
 // New makes a client; it connects to nobody yet. It fails when the authority
@@ -181,12 +181,6 @@ func (c *Client) Answering() authority.Address {
 
 // Leaf is the certificate that the address of Answering showed last; nil before any connection.
 func (c *Client) Leaf() *x509.Certificate { return c.judge.leafOf(c.Answering()) }
-
-func (c *Client) credentials() Credentials {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.auth
-}
 
 // Close ends kept connections and attempts to connect. Calls under way end by themselves.
 func (c *Client) Close() {

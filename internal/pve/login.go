@@ -74,23 +74,6 @@ func (c *Client) Renew(ctx context.Context, user string, ticket secret.Text) (ac
 	return l, nil
 }
 
-// fetchCSRF gets the token that a write needs beside a ticket, where only the
-// ticket was kept. The fresh ticket serves this client alone.
-func (c *Client) fetchCSRF(ctx context.Context) error {
-	t, ok := c.credentials().(Ticket)
-	if !ok || !t.CSRF.Empty() {
-		return nil
-	}
-	l, err := c.Renew(ctx, t.User, t.Ticket)
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	c.auth = Ticket{User: t.User, Ticket: l.Ticket, CSRF: l.CSRF}
-	c.mu.Unlock()
-	return nil
-}
-
 // ticket is POST /access/ticket, which goes without other credentials.
 func (c *Client) ticket(ctx context.Context, user string, p params) (account.Login, error) {
 	if !validUser(user) {

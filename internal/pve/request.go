@@ -24,7 +24,7 @@ type decodeFunc func(body io.Reader) error
 // only when it changes nothing. decode must be fit to run again after a failure.
 func (c *Client) do(ctx context.Context, call call, decode decodeFunc) error {
 	if err := c.inTurn(ctx, call, decode); err != nil {
-		return scrub(err, secretsOf(call, c.credentials()))
+		return scrub(err, secretsOf(call, c.auth))
 	}
 	return nil
 }
@@ -35,11 +35,6 @@ func (c *Client) inTurn(ctx context.Context, call call, decode decodeFunc) error
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.patience.whole)
 	defer cancel()
-	if call.changes() {
-		if err := c.fetchCSRF(ctx); err != nil {
-			return err
-		}
-	}
 	c.mu.Lock()
 	start := c.current
 	c.mu.Unlock()
@@ -186,8 +181,8 @@ func (c *Client) request(ctx context.Context, a authority.Address, call call) (*
 	if body != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	if auth := c.credentials(); auth != nil && !call.anonymous && !call.login {
-		auth.authorize(req.Header, call.changes())
+	if c.auth != nil && !call.anonymous && !call.login {
+		c.auth.authorize(req.Header, call.changes())
 	}
 	return req, nil
 }
@@ -204,7 +199,7 @@ func (c *Client) answer(ctx context.Context, a authority.Address, call call, res
 		if err == nil {
 			f, _ = readFailure(body)
 		}
-		return statusProblem(a, call, resp, f, c.credentials())
+		return statusProblem(a, call, resp, f, c.auth)
 	}
 	if err == nil {
 		err = decode(body)

@@ -166,7 +166,7 @@ func TestSimulatedSignIn(t *testing.T) {
 		t.Errorf("%+v %v", l, err)
 	}
 	// A challenge is no login: with it nothing is answered.
-	_, err = simClient(t, cluster, Ticket{User: "anna@pve", Ticket: half.Ticket}).Version(ctx)
+	_, err = simClient(t, cluster, Ticket{Ticket: half.Ticket}).Version(ctx)
 	wants(t, err, problem.Unauthorized)
 
 	_, err = c.SignIn(ctx, "ben@pve", secret.New(canary+"x"))
@@ -194,7 +194,7 @@ func TestSimulatedTokenOfOnesOwn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := simClient(t, cluster, Ticket{User: "root@pam", Ticket: login.Ticket})
+	c := simClient(t, cluster, Ticket{Ticket: login.Ticket, CSRF: login.CSRF})
 	if err := c.CreateRole(ctx, "BerthLook", []string{"VM.Audit", "Sys.Audit"}); err != nil {
 		t.Fatal(err)
 	}
@@ -251,6 +251,7 @@ func TestSimulatedFaults(t *testing.T) {
 		{"cert-renewed", "", nil, resources, ""},
 		{"ca-changed", "", nil, resources, problem.Untrusted},
 		{"leaf-foreign-ca", "pve1", nil, resources, problem.Untrusted},
+		{"leaf-other-member", "pve1", nil, resources, problem.Untrusted},
 		{"odd-rows", "", nil, resources, ""},
 		{"dotdot-names", "", nil, resources, ""},
 		{"markup-names", "", nil, resources, ""},

@@ -7,6 +7,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
@@ -145,8 +146,15 @@ func (j *judge) verifyChain(a authority.Address, chain []*x509.Certificate, node
 	return nil
 }
 
+// names reports whether the leaf is made out to the host or the node. Proxmox
+// makes every member's leaf out to localhost too: that tells no member from another.
 func names(leaf *x509.Certificate, host, node string) bool {
-	return leaf.VerifyHostname(host) == nil || node != "" && leaf.VerifyHostname(node) == nil
+	if node != "" && leaf.VerifyHostname(node) == nil {
+		return true
+	}
+	ip := net.ParseIP(host)
+	ofEach := host == "localhost" || ip != nil && ip.IsLoopback()
+	return leaf.VerifyHostname(host) == nil && (node == "" || !ofEach)
 }
 
 // isTime reports whether a chain failed for its time. The verifier gives that

@@ -28,6 +28,7 @@ func TestTrust(t *testing.T) {
 	foreignExpired := certify(other, "pve1")(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 	expiredMember := certify(root, "pve2")(t, func(c *x509.Certificate) { c.NotAfter = time.Now().Add(-time.Minute) })
 
+	everywhere := certify(root, "pve2", "localhost", "127.0.0.1", "10.0.0.2")(t, nil)
 	pin := func(leaf *x509.Certificate) authority.Trust {
 		return authority.Trust{Mode: authority.LeafPin, Fingerprint: authority.Fingerprint(leaf.Raw)}
 	}
@@ -45,6 +46,7 @@ func TestTrust(t *testing.T) {
 		"CA: renewed":                         {root.trust(), at("10.0.0.1", "pve1"), renewed, ""},
 		"CA: names neither":                   {root.trust(), at("pve.example.org", ""), mine, problem.Untrusted},
 		"CA: another member's":                {root.trust(), at("10.0.0.1", "pve1"), member, problem.Untrusted},
+		"CA: localhost tells no member":       {root.trust(), at("127.0.0.1", "pve1"), everywhere, problem.Untrusted},
 		"CA: another CA's":                    {root.trust(), at("10.0.0.1", "pve1"), foreign, problem.Untrusted},
 		"CA: the CA itself":                   {root.trust(), at("10.0.0.1", "pve1"), root.cert, problem.Untrusted},
 		"CA: expired":                         {root.trust(), at("10.0.0.1", "pve1"), expired, problem.Clock},
