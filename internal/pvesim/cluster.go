@@ -26,6 +26,9 @@ const unknownAfter = 5 * time.Minute
 // broadcastAt is the time of the newest pvestatd broadcast of a node.
 func (c *Cluster) broadcastAt(n *Node, at time.Time) time.Time {
 	lag := c.sim.cfg.LagTime
+	if c.faultOn("list-steps-back", n) && at.Unix()%2 == 1 {
+		at = at.Add(-max(lag, 2*time.Second))
+	}
 	if lag > 0 {
 		phase := time.Duration(n.index) * lag / 3
 		at = at.Add(phase).Truncate(lag).Add(-phase)
@@ -226,8 +229,12 @@ func clusterStatus(cl *call) (any, error) {
 		if c.standalone {
 			id = 0
 		}
-		rows = append(rows, obj{{"type", "node"}, {"id", "node/" + n.spec.Name}, {"name", n.shownMemberName()}, {"nodeid", id},
-			{"ip", n.shownAddress()}, {"online", !n.offline(cl.at)}, {"local", n == cl.via}, {"level", ""}})
+		row := obj{{"type", "node"}, {"id", "node/" + n.spec.Name}, {"name", n.shownMemberName()}, {"nodeid", id},
+			{"ip", n.shownAddress()}, {"online", !n.offline(cl.at)}, {"local", n == cl.via}, {"level", ""}}
+		if c.faultOn("odd-rows", cl.via) {
+			row = oddMember(n, row)
+		}
+		rows = append(rows, row)
 	}
 	shuffle(rows)
 	return rows, nil

@@ -42,3 +42,23 @@ func markupRow(g *guest, row obj) obj {
 	name := names[g.vmid%len(names)]
 	return row.set("name", name).set("tags", "<b>;"+`"onclick=alert(1)`).set("lock", "<i>locked</i>")
 }
+
+// oddMember is a row of /cluster/status with strings for numbers; every second
+// one lacks what a page would like to have.
+func oddMember(n *Node, row obj) obj {
+	row = row.set("online", text("1")).set("nodeid", text(strconv.Itoa(n.index)))
+	if n.index%2 == 0 {
+		return row.set("ip", nil).set("level", nil)
+	}
+	return row.with("surprise", []any{})
+}
+
+// oddTasks are lines that no task list should have, before the good ones.
+func oddTasks(rows []obj) []obj {
+	return append([]obj{
+		{{"upid", "UPID:pve1:1:2:3:vzstart"}, {"node", "pve1"}},
+		{{"upid", nil}, {"status", nil}, {"starttime", "yesterday"}},
+		{{"upid", "UPID:../..:00000001:00000001:00000001:vzstart:100:root@pam:"}, {"node", "../.."}, {"id", 100}, {"starttime", text("1")}},
+		{},
+	}, rows...)
+}

@@ -119,6 +119,18 @@ func TestDeadNode(t *testing.T) {
 	}
 }
 
+func TestListStepsBack(t *testing.T) {
+	ck := newClock()
+	s, _, at := lab(t, Config{Now: ck.now})
+	set(t, s, "list-steps-back", "")
+	uptime := func() float64 { return rowsOf(t, at("pve1"))["lxc/100"]["uptime"].(float64) }
+	before := uptime()
+	ck.advance(time.Second)
+	if after := uptime(); after >= before {
+		t.Errorf("uptime went from %v to %v, want a step back", before, after)
+	}
+}
+
 func TestShapesOfADeadNodesContainers(t *testing.T) {
 	for shape, want := range map[string]string{"frozen": "running", "stopped": "stopped", "unknown": "unknown"} {
 		s, _, at := lab(t, Config{})
@@ -290,8 +302,16 @@ func TestAnswersThatAreFaulty(t *testing.T) {
 			}
 		},
 		"odd-rows": func(t *testing.T, _ *Sim, c *caller) {
-			if res := c.get("/cluster/resources?type=vm"); !json.Valid([]byte(res.body)) || !strings.Contains(res.body, "null") {
-				t.Errorf("%s", res.body)
+			for path, want := range map[string]string{"/cluster/resources?type=vm": "null", "/cluster/status": `"online":"1"`, "/cluster/tasks": "yesterday"} {
+				if res := c.get(path); !json.Valid([]byte(res.body)) || !strings.Contains(res.body, want) {
+					t.Errorf("%s: %s", path, res.body)
+				}
+			}
+		},
+		"list-steps-back": func(t *testing.T, _ *Sim, c *caller) {
+			// When it steps back depends on the second; TestListStepsBack has a clock.
+			if res := c.get("/cluster/resources"); res.status != 200 {
+				t.Errorf("%d", res.status)
 			}
 		},
 		"clock-skew": func(t *testing.T, _ *Sim, c *caller) {

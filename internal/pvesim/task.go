@@ -143,7 +143,11 @@ func clusterTasks(cl *call) (any, error) {
 			list = append(list, t.inClusterList())
 		}
 	}
-	return append(running, list...), nil
+	rows := append(running, list...)
+	if c.faultOn("odd-rows", cl.via) {
+		rows = oddTasks(rows)
+	}
+	return rows, nil
 }
 
 func nodeTasks(cl *call) (any, error) {
