@@ -161,3 +161,22 @@ func TestFreshProofWantsTheSecondFactorToo(t *testing.T) {
 		t.Errorf("the proof made %+v of %+v", done.Viewer.Session, tom.Session)
 	}
 }
+
+func TestTheFirstAdministratorMayHaveASecondFactor(t *testing.T) {
+	w := newWorld(t)
+	from := w.opened(home)
+	node := w.lab.Node("pve1")
+	host, err := w.RegisterFirst(t.Context(), "Lab", node.Addr(), node.Fingerprint(), from)
+	w.must(err)
+	half := halfWay(w, host, from)
+	if _, err := w.SetUp(t.Context(), from); err != nil {
+		t.Errorf("a password alone spent the set-up link: %v", err)
+	}
+	p, err := w.SecondFactor(t.Context(), half.Half.Reveal(), account.TOTP, w.code(), from)
+	w.must(err)
+	if !p.Viewer.User.Admin {
+		t.Error("who set Berth up is no administrator")
+	}
+	_, err = w.SetUp(t.Context(), from)
+	w.wants(err, problem.NotFound)
+}

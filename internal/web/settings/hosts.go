@@ -37,6 +37,15 @@ func fieldOf(p *problem.Problem, name string) string {
 	return p.Fields[name]
 }
 
+// statusOf answers a form that was filled wrongly with 422, whatever the kind:
+// a proxy in between may put its own page in place of a 502.
+func statusOf(p *problem.Problem) int {
+	if len(p.Fields) > 0 {
+		return http.StatusUnprocessableEntity
+	}
+	return kit.StatusOf(p.Kind)
+}
+
 // bannerOf is the problem itself when it is about none of the fields.
 func bannerOf(p *problem.Problem, fields ...string) *problem.Problem {
 	for _, f := range fields {
@@ -82,7 +91,7 @@ func (p *Pages) redrawNewHost(w http.ResponseWriter, r *http.Request, v newHostV
 	if v.Problem = problem.Of(err); v.Problem == nil || v.Problem.Kind == problem.NeedProof {
 		return err
 	}
-	return p.drawNewHost(w, r, kit.StatusOf(v.Problem.Kind), v)
+	return p.drawNewHost(w, r, statusOf(v.Problem), v)
 }
 
 // hostView is the page of one sign-in host.
@@ -143,7 +152,7 @@ func (p *Pages) redrawHost(w http.ResponseWriter, r *http.Request, err error, ty
 	}
 	typed(&v)
 	v.Problem = told
-	return p.drawHost(w, r, kit.StatusOf(told.Kind), v)
+	return p.drawHost(w, r, statusOf(told), v)
 }
 
 func (p *Pages) editHost(w http.ResponseWriter, r *http.Request) error {

@@ -148,10 +148,15 @@ func (p *Pages) postPassword(w http.ResponseWriter, r *http.Request) error {
 	return p.drawLogin(w, r, statusOf(told), v)
 }
 
-// statusOf answers a form that was filled wrongly with 422, a refusal with 401 where that is what it is.
+// statusOf answers a refused sign-in with 401 and a form that was filled
+// wrongly with 422, whatever the kind: a proxy in between may put its own page
+// in place of a 502.
 func statusOf(p *problem.Problem) int {
-	if p.Kind == problem.Unauthorized {
+	switch {
+	case p.Kind == problem.Unauthorized:
 		return http.StatusUnauthorized
+	case len(p.Fields) > 0:
+		return http.StatusUnprocessableEntity
 	}
 	return kit.StatusOf(p.Kind)
 }
