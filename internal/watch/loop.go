@@ -53,6 +53,7 @@ type loop struct {
 	took      [callKinds]time.Duration // by the last good answer of each kind
 	halted    bool
 	lease     lease
+	recorded  []time.Time // of the last hour's events
 	keep      keeping
 	keptSpend fleet.Spend // of the replica that asks, while another does
 }
@@ -249,7 +250,11 @@ func (l *loop) dial(ctx context.Context, now time.Time) bool {
 	if err != nil {
 		l.log.Warn("watch: cluster cannot be asked", "err", err)
 		l.agenda.failed(now, now)
-		l.apply(ctx, l.sight.fail(problemOf(err), now))
+		p := problem.Of(err)
+		if p == nil {
+			p = problem.New(problem.Failed, "Berth could not prepare to ask "+l.sight.cluster.Name+".", "Its log has the reason; Berth tries again by itself.")
+		}
+		l.apply(ctx, l.sight.fail(p, now))
 		return false
 	}
 	l.source = source

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -342,6 +343,49 @@ func TestAddressesFillInFromWhatIsLeft(t *testing.T) {
 		pass(10 * time.Second)
 		if c := container(t, b, 110); len(c.Addresses) != 0 {
 			t.Errorf("a stopped container has addresses %v", c.Addresses)
+		}
+	})
+}
+
+func TestSecretThatCannotBeOpened(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, f := lab()
+		locked := true
+		b := startWatcher(t, newFakeStore(c), nil, func(o *Options) {
+			o.Dial = func(context.Context, fleet.Cluster) (Source, error) {
+				if locked {
+					return nil, problem.New(problem.Locked, "The key is missing.", "Give the key back.")
+				}
+				return f, nil
+			}
+		})
+		defer b.Watching("ann")()
+		pass(10 * time.Second)
+		p := b.cluster()
+		if p.Trouble == nil || p.Trouble.Kind != string(problem.Locked) || len(p.Nodes) != 3 || p.Nodes[0].State != fleet.NotSeen {
+			t.Fatalf("trouble %+v, nodes %+v", p.Trouble, p.Nodes)
+		}
+		if err := b.TryNow(t.Context(), "ann", "c1"); !problem.Is(err, problem.Locked) {
+			t.Errorf("the try ended with %v", err)
+		}
+		locked = false
+		pass(12 * time.Second)
+		if p := b.cluster(); p.Trouble != nil || len(p.Containers) != 6 {
+			t.Errorf("trouble %+v, %d containers", p.Trouble, len(p.Containers))
+		}
+		b.stop()
+	})
+}
+
+func TestFlappingNodeDoesNotFloodTheTrail(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		for i := range 200 {
+			f.offline("pve3", i%2 == 0)
+			f.set(func(f *fakePVE) { f.status.Nodes[1].Name = fmt.Sprintf("made-up-%d", i) })
+			pass(15 * time.Second)
+		}
+		if n := len(b.store.kinds()); n < 10 || n > eventsAnHour {
+			t.Errorf("%d events in 50 minutes", n)
 		}
 	})
 }

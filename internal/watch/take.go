@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -250,14 +251,25 @@ func (l *loop) saveMembers(ctx context.Context, members []fleet.Member) {
 	}
 }
 
+// eventsAnHour is how much of the trail one cluster may fill: a node that comes
+// and goes, or a Proxmox that makes up members, must not bury the rest.
+const eventsAnHour = 60
+
 func (l *loop) record(ctx context.Context, ev event) {
+	now := l.w.now()
+	l.recorded = slices.DeleteFunc(l.recorded, func(at time.Time) bool { return now.Sub(at) > time.Hour })
+	if len(l.recorded) >= eventsAnHour {
+		l.log.Warn("watch: event was not recorded, there were too many within the hour", "kind", string(ev.kind), "subject", ev.subject)
+		return
+	}
+	l.recorded = append(l.recorded, now)
 	result := audit.OK
 	if ev.kind == audit.NodeUnreachable {
 		result = audit.Failed
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	_, err := l.w.options.Store.Audit(ctx, audit.Entry{At: l.w.now(), Owner: l.owner, Actor: "Berth", Kind: ev.kind, Result: result,
+	_, err := l.w.options.Store.Audit(ctx, audit.Entry{At: now, Owner: l.owner, Actor: "Berth", Kind: ev.kind, Result: result,
 		Subject: ev.subject, Cluster: string(l.id), Detail: ev.detail})
 	if err != nil {
 		l.log.Error("watch: event was not recorded", "kind", string(ev.kind), "err", err)
