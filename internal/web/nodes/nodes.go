@@ -100,13 +100,13 @@ func by(r *http.Request) account.By {
 func clusterOf(r *http.Request) fleet.ClusterID { return fleet.ClusterID(r.PathValue("cluster")) }
 
 func frame(title, subtitle string) kit.Frame {
-	return kit.Frame{Title: title, Subtitle: subtitle, Section: kit.SectionSettings}
+	return kit.Frame{Title: title, Subtitle: subtitle, Section: kit.SectionSettings, Crumbs: []kit.Crumb{{Text: "Settings", URL: kit.URL.Settings()}}}
 }
 
 // sub is the frame of a page below the list.
 func sub(title, subtitle string) kit.Frame {
 	f := frame(title, subtitle)
-	f.Crumbs = []kit.Crumb{{Text: "Settings", URL: kit.URL.Settings()}, {Text: "Nodes", URL: kit.URL.Nodes()}}
+	f.Crumbs = append(f.Crumbs, kit.Crumb{Text: "Nodes", URL: kit.URL.Nodes()})
 	f.Narrow = true
 	return f
 }
