@@ -69,7 +69,7 @@ func (s *sight) nodeTrouble(n *nodeSight) *fleet.Trouble {
 	case !n.status.at.IsZero() && !n.status.online, n.failed == nil:
 		t = fleet.Trouble{Kind: string(problem.NodeDown),
 			What:   title + " cannot be reached: the other nodes of " + s.cluster.Name + " list it as offline.",
-			Remedy: "Check that the machine is on and its network works. Its containers are shown as last seen."}
+			Remedy: "Check that the machine is on and its network works."}
 	default:
 		t = *n.failed
 	}

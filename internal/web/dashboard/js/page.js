@@ -34,6 +34,11 @@ class Dashboard {
     this.state = "waiting"
     root.dataset.ready = ""
     this.holdWhileUsed()
+    document.getElementById("banners").addEventListener("submit", e => {
+      const button = e.target.querySelector("button")
+      button.textContent = "Trying…"
+      button.setAttribute("aria-disabled", "true")
+    })
     this.show()
     menu(document.getElementById("ct-menu"), fleet, id => this.apply({nodes: [id]}))
     addEventListener("popstate", () => this.setFilter(readFilter(location.search)))
@@ -122,9 +127,17 @@ class Dashboard {
 
   // anew asks the server for the page: nodes came or went, which changes its controls too.
   anew() {
-    const go = () => { if (!document.activeElement?.matches("input, select")) location.reload() }
+    const go = () => {
+      if (document.activeElement?.matches("input, select")) return document.addEventListener("focusout", () => setTimeout(go), {once: true})
+      // Behind several servers the page may come from one that does not know it yet: not over and over.
+      const last = Number(sessionStorage.getItem("dashboard-anew") ?? 0), wait = last + 10000 - Date.now()
+      if (wait > 0) return setTimeout(go, wait)
+      sessionStorage.setItem("dashboard-anew", String(Date.now()))
+      location.reload()
+    }
+    if (this.leaving) return
+    this.leaving = true
     go()
-    document.addEventListener("focusout", () => setTimeout(go), {once: true})
   }
 
   nodeKeys() {
