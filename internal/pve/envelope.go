@@ -54,7 +54,7 @@ func readRows[T any](r *reader, list *List[T], row rowFunc[T]) error {
 			return errCut
 		}
 		r.nodes = maxRowNodes
-		v, err := r.rest(b, 3)
+		v, err := r.row(b, 3)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ const (
 	maxRows        = 50_000
 	maxString      = 4 << 10 // longer strings are cut
 	maxKey         = 256
+	maxShort       = 24 // of these, those that come again are kept once
 	maxNumber      = 64
 	maxRowNodes    = 4096     // values in one row; more make the row odd
 	maxTreeNodes   = 200_000  // values in an answer that is no list

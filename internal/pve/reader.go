@@ -34,6 +34,7 @@ type reader struct {
 	shortened int // strings that were cut
 	keys      map[string]string
 	scratch   []byte
+	spare     []field // of the row before
 }
 
 func newReader(in io.Reader) *reader {
@@ -135,6 +136,24 @@ func (r *reader) rest(b byte, depth int) (v value, err error) {
 	return v, err
 }
 
+// row reads an element of a list. It is good until the next one is read: rows
+// are made into something typed at once, and so share their fields' memory.
+func (r *reader) row(b byte, depth int) (value, error) {
+	if b != '{' {
+		return r.rest(b, depth)
+	}
+	v := value{kind: object, fields: r.spare[:0]}
+	err := r.members(func(key string) error {
+		item, err := r.following(depth + 1)
+		if r.nodes >= 0 {
+			v.fields = append(v.fields, field{key, item})
+		}
+		return err
+	})
+	r.spare = v.fields
+	return v, err
+}
+
 // following reads the value after white space.
 func (r *reader) following(depth int) (value, error) {
 	b, err := r.next()
@@ -208,24 +227,32 @@ func (r *reader) more(end byte) (bool, error) {
 	return false, r.fail("a comma was expected")
 }
 
-// key is a string that comes again in every row: it is kept once.
+// key is a string of which only the beginning counts when it is absurdly long.
 func (r *reader) key() (string, error) {
 	if err := r.fill(maxKey); err != nil {
 		return "", err
 	}
+	return r.known(), nil
+}
+
+// known is scratch as a string; keys and words such as "running" come in every row and are kept once.
+func (r *reader) known() string {
 	if s, ok := r.keys[string(r.scratch)]; ok {
-		return s, nil
+		return s
 	}
 	s := string(r.scratch)
 	if len(r.keys) < 1000 {
 		r.keys[s] = s
 	}
-	return s, nil
+	return s
 }
 
 func (r *reader) string() (string, error) {
 	if err := r.fill(r.maxString); err != nil {
 		return "", err
+	}
+	if len(r.scratch) <= maxShort {
+		return r.known(), nil
 	}
 	return string(r.scratch), nil
 }
@@ -251,12 +278,25 @@ func (r *reader) fill(limit int) error {
 			return r.fail("a control character in a string")
 		default:
 			r.scratch = append(r.scratch, b)
+			r.run()
 		}
 		if len(r.scratch) > limit+utf8.UTFMax {
 			// More than the limit is known to be there: the tail goes as it comes.
 			r.scratch, over = r.scratch[:limit+1], true
 		}
 	}
+}
+
+// run takes the plain characters of a string that are at hand, up to its end or an escape.
+func (r *reader) run() {
+	ready, _ := r.in.Peek(r.in.Buffered()) // what is buffered can be peeked at
+	n := 0
+	for n < len(ready) && ready[n] != '"' && ready[n] != '\\' && ready[n] >= ' ' {
+		n++
+	}
+	r.scratch = append(r.scratch, ready[:n]...)
+	_, _ = r.in.Discard(n)
+	r.at += int64(n)
 }
 
 // tidy replaces what is no UTF-8, which makes it longer, and then cuts.
