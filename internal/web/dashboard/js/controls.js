@@ -1,9 +1,12 @@
 // The filter's form, chips, figures and heads of columns: they show the filter
 // and change it.
 import {changed, urlOf} from "./filter.js"
+import {combobox} from "./combobox.js"
 
 export function controls(form, page) {
   const q = form.elements.q
+  const select = form.querySelector("select[name=node]")
+  const nodes = select && combobox(select)
   let typing = false
 
   // A plain press is taken over; one with a modifier is the browser's (a new tab).
@@ -62,6 +65,7 @@ export function controls(form, page) {
       if (document.activeElement !== q || q.value.trim() !== filter.q) q.value = filter.q
       const alone = filter.nodes.length === 1 ? filter.nodes[0] : filter.nodes.length === 0 ? "" : null
       choose(form, "node", alone)
+      nodes?.sync()
       choose(form, "status", filter.status)
       choose(form, "view", filter.table ? "table" : "cards")
       const sort = form.elements.sort
