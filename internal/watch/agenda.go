@@ -74,6 +74,7 @@ type agenda struct {
 	visit    time.Time // when nobody looks: start of the next visit
 	fails    int       // of the cluster as a whole, in a row
 	retryAt  time.Time
+	resting  time.Time // nothing before: many loops begin at once
 	hotUntil time.Time // a task on a container runs
 	confirms []confirm
 	cost     time.Duration // of the last list of resources
@@ -86,12 +87,9 @@ func newAgenda(p pace, jitter func() float64) *agenda {
 	return &agenda{denied: map[call]bool{}, pace: p, bucket: bucket{window: p.window}, jitter: jitter}
 }
 
-// look switches between the two paces. Somebody who begins to look gets
+// look switches to the other of the two paces. Somebody who begins to look gets
 // everything anew at once, unless it is fresh.
 func (a *agenda) look(looked bool, now time.Time) {
-	if looked == a.looked {
-		return
-	}
 	a.looked = looked
 	if looked {
 		a.retryAt = minTime(a.retryAt, now)
@@ -99,6 +97,14 @@ func (a *agenda) look(looked bool, now time.Time) {
 	}
 	a.visit = a.begun[callResources].Add(a.spread(a.pace.visit))
 	a.confirms = nil
+}
+
+// begin lets the loop of one of many clusters begin a little later than the
+// others: a hundred handshakes at once would hold up the pages.
+func (a *agenda) begin(clusters int, now time.Time) {
+	if clusters > 5 {
+		a.resting = now.Add(time.Duration(a.jitter() * float64(clusters) * float64(10*time.Millisecond)))
+	}
 }
 
 // spread lengthens a pause by up to a twentieth, so that clusters do not keep step.
@@ -187,6 +193,9 @@ type lanes struct {
 func (a *agenda) next(now time.Time, s *sight, under lanes) (c call, wait time.Duration) {
 	if under.list {
 		return call{}, time.Minute
+	}
+	if rest := a.resting.Sub(now); rest > 0 {
+		return call{}, rest
 	}
 	if !under.node.IsZero() && now.Sub(under.node) < aside {
 		return call{}, under.node.Add(aside).Sub(now)

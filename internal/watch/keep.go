@@ -126,7 +126,7 @@ func (l *loop) keepLease(ctx context.Context, now time.Time) time.Duration {
 	defer cancel()
 	until := now.Add(leaseFor)
 	won, err := l.w.options.Store.Claim(storeCtx, leaseName(l.id), l.w.options.Holder, until, now)
-	l.lease.next = now.Add(leaseRenew)
+	l.lease.next = now.Add(l.agenda.spread(leaseRenew))
 	held := l.lease.held
 	switch {
 	case err != nil:

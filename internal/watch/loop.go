@@ -127,6 +127,7 @@ func (l *loop) isDropped() bool {
 // run is the loop. It returns when ctx ends, with its calls ended and its last picture kept.
 func (l *loop) run(ctx context.Context) {
 	defer l.end()
+	l.agenda.begin(l.w.count(), l.w.now())
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -146,7 +147,10 @@ func (l *loop) run(ctx context.Context) {
 // step makes the calls that are due and returns how long nothing will be.
 func (l *loop) step(ctx context.Context) time.Duration {
 	now := l.w.now()
-	l.agenda.look(l.w.looked(l.owner, now), now)
+	if looked := l.w.looked(l.owner, now); looked != l.agenda.looked {
+		l.agenda.look(looked, now)
+		l.agenda.begin(l.w.count(), now)
+	}
 	wait := l.keepLease(ctx, now)
 	if !l.lease.held {
 		return wait

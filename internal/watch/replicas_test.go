@@ -74,7 +74,7 @@ func TestAnotherReplicaTakesOver(t *testing.T) {
 				if n := fa.count(time.Now().Add(-5 * time.Second)); n != 0 {
 					t.Errorf("both ask: the one that lost its lease made %d calls", n)
 				}
-				if n := node(t, b, "pve3"); n.State != fleet.Unreachable || time.Since(n.DownSeen) < time.Minute {
+				if n := node(t, b, "pve3"); n.State != fleet.Unreachable || time.Since(n.DownSeen) < 50*time.Second {
 					t.Errorf("it does not go on where the other left off: %+v", n)
 				}
 				if n := len(b.store.kinds()); n != 1 {

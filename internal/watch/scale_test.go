@@ -77,3 +77,22 @@ func TestTenThousandContainers(t *testing.T) {
 		b.stop()
 	})
 }
+
+func TestManyLoopsDoNotBeginAtOnce(t *testing.T) {
+	c, f := lab()
+	s := newSight(c)
+	s.permissions = f.permissions
+	for _, test := range []struct {
+		clusters int
+		jitter   float64
+		want     time.Duration
+	}{{1, 0.9, 0}, {5, 0.9, 0}, {100, 0, 0}, {100, 0.5, 500 * time.Millisecond}, {100, 0.9, 900 * time.Millisecond}} {
+		a := newAgenda(usualPace, func() float64 { return test.jitter })
+		a.look(true, noon)
+		a.begin(test.clusters, noon)
+		c, wait := a.next(noon, s, lanes{})
+		if wait.Round(time.Millisecond) != test.want || (c.kind == callNone) != (test.want > 0) {
+			t.Errorf("%d clusters at %.1f: %s after %s, want %s", test.clusters, test.jitter, c.kind, wait, test.want)
+		}
+	}
+}

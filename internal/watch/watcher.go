@@ -160,6 +160,13 @@ func (w *Watcher) start(r *running) {
 	})
 }
 
+// count is how many clusters are watched.
+func (w *Watcher) count() int {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return len(w.loops)
+}
+
 // TryNow makes exactly one call to a cluster because a person asked for it, and
 // returns how it ended. It is the only call to a halted cluster; when it goes
 // well the watching goes on. Another owner's cluster is not found.
