@@ -115,17 +115,19 @@ func (r *reader) envelope(data func(b byte) error) error {
 
 // failure is what Proxmox says in the body of an error.
 type failure struct {
+	known   bool // it has Proxmox's shape
 	message string
 	fields  map[string]string // of "errors": parameter to text
 }
 
-// readFailure reads an error's body; ok is false when it is not Proxmox's, which is common: many have none.
-func readFailure(in io.Reader) (f failure, ok bool) {
+// readFailure reads an error's body. Many have none.
+func readFailure(in io.Reader) (f failure) {
 	r := newReader(in)
 	v, err := r.value(1, maxRowNodes)
 	if err != nil || v.kind != object || v.get("message").isNothing() && v.get("errors").isNothing() && v.get("data").kind == absent {
-		return failure{}, false
+		return failure{}
 	}
+	f.known = true
 	f.message = v.get("message").raw()
 	for _, e := range v.get("errors").fields {
 		if f.fields == nil {
@@ -135,5 +137,5 @@ func readFailure(in io.Reader) (f failure, ok bool) {
 			f.fields[words(e.key)] = words(e.value.raw())
 		}
 	}
-	return f, true
+	return f
 }

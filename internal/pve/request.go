@@ -47,8 +47,10 @@ func (c *Client) inTurn(ctx context.Context, call call, decode decodeFunc) error
 		case x.answered:
 			c.stick(at)
 			return x.err
-		case x.stop:
+		case x.lost:
 			c.stick((at + 1) % n) // the next call begins where this one was not lost
+			return x.err
+		case x.stop:
 			return x.err
 		case first == nil:
 			first = x.err
@@ -70,7 +72,8 @@ func (c *Client) stick(at int) {
 type outcome struct {
 	err      error
 	answered bool // an HTTP answer came
-	stop     bool // no other address is to be tried
+	lost     bool // something was sent, no answer came, and nobody else is to be asked
+	stop     bool // nobody else is to be asked, and the address is not to blame
 }
 
 // errNoByte is why an attempt is given up early: another address may answer.
@@ -104,7 +107,7 @@ func (c *Client) attempt(ctx context.Context, a authority.Address, call call, de
 	_ = resp.Body.Close()
 	c.report(Answer{Address: a, Method: call.method, Status: resp.StatusCode, Duration: time.Since(began),
 		Bytes: counted.out, NewConn: trace.fresh.Load()})
-	return outcome{err: err, answered: true, stop: true}
+	return outcome{err: err, answered: true}
 }
 
 func (c *Client) report(a Answer) {
@@ -128,7 +131,7 @@ func gaveUp(ctx context.Context) bool {
 // unanswered judges an attempt that got no HTTP answer.
 func (c *Client) unanswered(ctx context.Context, a authority.Address, call call, err error, connected bool) outcome {
 	if connected && call.changes() {
-		return outcome{err: lostWrite(a, call, err), stop: true}
+		return outcome{err: lostWrite(a, call, err), lost: true}
 	}
 	if gaveUp(ctx) {
 		return outcome{err: context.Canceled, stop: true}
@@ -139,7 +142,7 @@ func (c *Client) unanswered(ctx context.Context, a authority.Address, call call,
 		return outcome{err: err, stop: problem.Is(err, problem.Untrusted)}
 	}
 	early := errors.Is(context.Cause(ctx), errNoByte)
-	return outcome{err: exchangeProblem(a, call, err), stop: !early}
+	return outcome{err: exchangeProblem(a, call, err), lost: !early}
 }
 
 // progress notes how far an exchange came.
@@ -197,7 +200,7 @@ func (c *Client) answer(ctx context.Context, a authority.Address, call call, res
 	if resp.StatusCode != http.StatusOK {
 		var f failure
 		if err == nil {
-			f, _ = readFailure(body)
+			f = readFailure(body)
 		}
 		return statusProblem(a, call, resp, f, c.auth)
 	}

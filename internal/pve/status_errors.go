@@ -33,7 +33,7 @@ func words(s string) string {
 func statusProblem(a authority.Address, call call, resp *http.Response, f failure, auth Credentials) error {
 	text := words(f.message)
 	reason := strings.TrimSpace(strings.TrimPrefix(resp.Status, strconv.Itoa(resp.StatusCode)))
-	fromProxmox := f.message != "" || f.fields != nil || strings.HasPrefix(resp.Header.Get("Server"), "pve-api-daemon")
+	fromProxmox := f.known || strings.HasPrefix(resp.Header.Get("Server"), "pve-api-daemon")
 	if text == "" && fromProxmox {
 		text = words(reason)
 	}
@@ -169,7 +169,8 @@ func nodeProblem(p *problem.Problem, a authority.Address, call call, code int, r
 		node = "The node"
 	}
 	said := strings.ToLower(reason)
-	tls := strings.Contains(said, "certificate") || strings.Contains(said, "ssl") || strings.Contains(said, "tls")
+	// Other words of TLS come as well when a connection breaks in the middle; a certificate is judged before anything is sent.
+	certificate := strings.Contains(said, "certificate")
 	switch {
 	case code == 595 && strings.Contains(said, "refused"):
 		p.Kind = problem.NodeDown
@@ -179,7 +180,7 @@ func nodeProblem(p *problem.Problem, a authority.Address, call call, code int, r
 		p.Kind = problem.NodeDown
 		p.What = fmt.Sprintf("%s cannot be reached through %s: it is off, or the network between them is down.", node, through)
 		p.Remedy = "Check the node's power and the cluster's network."
-	case code == 596 && tls:
+	case code == 596 && certificate:
 		p.Kind = problem.NodeBroken
 		p.What = fmt.Sprintf("%s does not accept the certificate of %s.", through, node)
 		p.Remedy = "Renew the certificates within the cluster (pvecm updatecerts on that node), and check the spelling of its name."

@@ -28,6 +28,8 @@ func TestEachFailureHasItsKindAndSentence(t *testing.T) {
 		{"596 TLS on a write", true, 596, "error:0A000086:SSL routines::certificate verify failed", "", problem.NodeBroken, "does not accept the certificate", "verify"},
 		{"596 pipe on a write", true, 596, "Broken pipe", "", problem.OutcomeUnknown, "may have been carried out or not", "Broken pipe"},
 		{"596 time on a write", true, 596, "Connection timed out", "", problem.OutcomeUnknown, "may have been carried out or not", "Connection timed out"},
+		{"596 TLS breaks during a write", true, 596, "error:0A000126:SSL routines::unexpected eof while reading", "", problem.OutcomeUnknown, "may have been carried out or not", "unexpected eof"},
+		{"596 in general on a write", true, 596, "Errors during TLS negotiation, request sending and header processing", "", problem.OutcomeUnknown, "may have been carried out or not", "Errors during"},
 		{"599", false, 599, "Too many redirections", "", problem.NodeBroken, "could not pass the question on", "Too many"},
 		{"401 token", false, 401, "Authentication failed!", "", problem.Unauthorized, "did not accept the API token", "Authentication failed!"},
 		{"403", false, 403, "Permission check failed (/vms/100, VM.PowerMgmt)", `{"data":null,"message":"Permission check failed (/vms/100, VM.PowerMgmt)\n"}`, problem.Forbidden, "lacks VM.PowerMgmt on /vms/100", "Permission check failed"},
@@ -90,6 +92,14 @@ func TestWordsOfStrangersAreNotShown(t *testing.T) {
 		if p == nil || p.Kind != problem.NotProxmox && p.Kind != problem.Unreachable || strings.Contains(p.Sentence(), "internal") {
 			t.Errorf("%d: %v", status, err)
 		}
+	}
+}
+
+func TestProxmoxBehindAProxyIsRecognised(t *testing.T) {
+	_, c := served(t, raw("HTTP/1.1 500 no such thing\r\nServer: nginx\r\nContent-Type: application/json;charset=UTF-8\r\nContent-Length: 13\r\n\r\n{\"data\":null}"))
+	_, err := c.Resources(t.Context())
+	if p := wants(t, err, problem.Failed); p.Proxmox != "no such thing" {
+		t.Errorf("words %q", p.Proxmox)
 	}
 }
 
