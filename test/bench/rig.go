@@ -191,7 +191,7 @@ func (r *rig) startBerth(ctx context.Context) error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
-	return errors.New("Berth did not get ready within 20 s")
+	return errors.New("no answer from /readyz within 20 s")
 }
 
 // waitForContainers waits until the picture has that many.
