@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -122,9 +121,9 @@ func (d *Demo) fault(t *testing.T, name string, params map[string]any) (undo fun
 	for k, v := range params {
 		body[k] = v
 	}
-	var made struct{ ID string }
+	var made struct{ ID int }
 	d.control(t, http.MethodPost, "/faults", body, &made)
-	undo = sync.OnceFunc(func() { d.control(t, http.MethodDelete, "/faults/"+url.PathEscape(made.ID), nil, nil) })
+	undo = sync.OnceFunc(func() { d.control(t, http.MethodDelete, fmt.Sprintf("/faults/%d", made.ID), nil, nil) })
 	t.Cleanup(undo)
 	return undo
 }
