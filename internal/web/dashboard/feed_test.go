@@ -487,7 +487,7 @@ func (d decoded) apply(t *testing.T, data []byte) {
 			d[c.ID][r[0].(float64)] = r
 		}
 		for _, n := range c.Numbers {
-			copy(d[c.ID][n[0].(float64)][9:13], n[1:])
+			copy(d[c.ID][n[0].(float64)][9:13], n[1:]) // those that are left out are as before
 		}
 		for _, id := range c.Gone {
 			delete(d[c.ID], id)

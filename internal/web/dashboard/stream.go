@@ -29,16 +29,17 @@ const (
 // sequence), "everything" where the browser cannot be brought up to date with
 // them, "beat" so that both sides know of each other, "end" as the last one.
 func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodHead {
+		streamHeaders(w.Header())
+		return nil // without a body it would be open for nothing
+	}
 	viewer := kit.ViewerOf(r.Context())
 	f, done, err := p.hub.open(string(viewer.User.ID))
 	if errors.Is(err, errTooManyStreams) {
 		return problem.New(problem.TooMany, "Too many of your pages are open at once.", "Close some of them; this one shows what it has and is brought up to date more slowly.")
 	}
 	defer done()
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "private, no-store")
-	h.Set("X-Accel-Buffering", "no")
+	streamHeaders(w.Header())
 	s := &stream{feed: f, out: w, control: http.NewResponseController(w)}
 	at := r.Header.Get("Last-Event-ID")
 	if at == "" {
@@ -51,6 +52,12 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 		return p.sessions.SessionStands(ctx, viewer.Session.ID)
 	})
 	return nil
+}
+
+func streamHeaders(h http.Header) {
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "private, no-store")
+	h.Set("X-Accel-Buffering", "no")
 }
 
 // stream is one browser's reading of a feed. It keeps nothing but its place.

@@ -112,7 +112,7 @@ func (c *clusterRows) appendChanges(b []byte, old *clusterRows) []byte {
 	if !slices.Equal(c.nodes, old.nodes) {
 		b = appendField(b, "nodes", c.nodes)
 	}
-	var rows, numbers []*row
+	var rows, numbers []byte
 	var gone []fleet.VMID
 	for _, r := range old.rows {
 		if c.row(r.ID.VMID) == nil {
@@ -123,13 +123,13 @@ func (c *clusterRows) appendChanges(b []byte, old *clusterRows) []byte {
 		switch prev := old.row(r.ID.VMID); {
 		case prev == r:
 		case prev == nil || !r.sameStructure(prev):
-			rows = append(rows, r)
+			rows = r.append(append(rows, ','))
 		case !r.sameNumbers(prev):
-			numbers = append(numbers, r)
+			numbers = r.appendNumbers(append(numbers, ','), prev)
 		}
 	}
-	b = appendRows(b, "rows", rows, (*row).append)
-	b = appendRows(b, "numbers", numbers, (*row).appendNumbers)
+	b = appendList(b, "rows", rows)
+	b = appendList(b, "numbers", numbers)
 	if len(gone) > 0 {
 		b = appendField(b, "gone", gone)
 	}
@@ -140,19 +140,15 @@ func (c *clusterRows) appendChanges(b []byte, old *clusterRows) []byte {
 	return append(b, '}')
 }
 
-func appendRows(b []byte, key string, rows []*row, one func(*row, []byte) []byte) []byte {
-	if len(rows) == 0 {
+// appendList writes ,"key":[…] of items that each have a comma before them; nothing when there are none.
+func appendList(b []byte, key string, items []byte) []byte {
+	if len(items) == 0 {
 		return b
 	}
 	b = append(b, `,"`...)
 	b = append(b, key...)
 	b = append(b, `":[`...)
-	for i, r := range rows {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = one(r, b)
-	}
+	b = append(b, items[1:]...)
 	return append(b, ']')
 }
 
@@ -227,10 +223,16 @@ func (r *row) rest() int {
 	return 0
 }
 
-// appendNumbers writes VMID, cpu, mem, disk, boot.
-func (r *row) appendNumbers(b []byte) []byte {
+// appendNumbers writes VMID, cpu, mem, disk, boot, up to the last that is not as before.
+func (r *row) appendNumbers(b []byte, prev *row) []byte {
+	all := [...]int64{int64(r.ID.VMID), int64(r.CPU), int64(r.Mem), int64(r.Disk), r.Boot}
+	old := [...]int64{0, int64(prev.CPU), int64(prev.Mem), int64(prev.Disk), prev.Boot}
+	n := len(all)
+	for n > 1 && all[n-1] == old[n-1] {
+		n--
+	}
 	b = append(b, '[')
-	b = appendInts(b, int64(r.ID.VMID), int64(r.CPU), int64(r.Mem), int64(r.Disk), r.Boot)
+	b = appendInts(b, all[:n]...)
 	return append(b, ']')
 }
 

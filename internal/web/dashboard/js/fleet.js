@@ -4,6 +4,7 @@ import {naturalKey} from "./order.js"
 import {textOf} from "./query.js"
 
 const STALE = 1, TEMPLATE = 2
+const NUMBERS = ["cpu", "mem", "disk", "boot"]
 
 // clock is the server's, in unix seconds; this machine's may be wrong.
 let skew = 0
@@ -76,10 +77,10 @@ export class Fleet {
         this.put(row)
         touched.rows.add(row.id)
       }
-      for (const [vmid, cpu, mem, disk, boot] of c.numbers ?? []) {
+      for (const [vmid, ...moved] of c.numbers ?? []) {
         const row = this.rows.get(`${c.id}/${vmid}`)
         if (!row) continue
-        Object.assign(row, {cpu, mem, disk, boot})
+        moved.forEach((n, i) => { row[NUMBERS[i]] = n }) // the rest is as before
         touched.numbers.add(row.id)
       }
       for (const vmid of c.gone ?? []) this.drop(`${c.id}/${vmid}`, touched)
