@@ -124,10 +124,7 @@ func (a *agenda) may(kind callKind, s *sight) bool {
 	if a.denied[call{kind: kind}] {
 		return false
 	}
-	if kind == callStatus || kind == callTasks {
-		return s.permissions == nil || s.permissions.Has("/", sysAudit)
-	}
-	return true
+	return kind == callResources || s.mayHave(kind)
 }
 
 // free is how many requests the budget has left.

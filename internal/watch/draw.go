@@ -113,11 +113,17 @@ func (s *sight) notices() []fleet.Notice {
 			Text: s.cluster.Name + " has no quorum: Proxmox refuses changes until more of its nodes are back."})
 	}
 	for _, kind := range []callKind{callStatus, callTasks, callPermissions} {
-		if text, ok := s.partial[kind]; ok {
+		if text, ok := s.partial[kind]; ok && s.mayHave(kind) {
 			list = append(list, fleet.Notice{Code: "partial-" + kind.String(), Text: text})
 		}
 	}
 	return list
+}
+
+// mayHave reports whether the token's permissions cover a list; when they do
+// not, another notice says so already.
+func (s *sight) mayHave(kind callKind) bool {
+	return kind == callPermissions || s.permissions == nil || s.permissions.Has("/", sysAudit)
 }
 
 func (s *sight) nodesWithoutNumbers() []string {

@@ -65,6 +65,9 @@ func TestKnown403IsNotRepeated(t *testing.T) {
 		if n := f.count(begin, "permissions"); n != 1 {
 			t.Errorf("permissions were read %d times after the 403", n)
 		}
+		if !hasNotice(b.cluster(), "partial-status") {
+			t.Errorf("the loss is not said: %v", b.cluster().Notices)
+		}
 		f.set(func(f *fakePVE) {
 			delete(f.fail, "status")
 			f.permissions["/pool/x"] = map[string]bool{"VM.Audit": true}
@@ -263,6 +266,22 @@ func TestUnreadableAnswerIsNotCalledUnreachable(t *testing.T) {
 		}
 		if c := container(t, b, 100); !c.Stale {
 			t.Error("what cannot be refreshed is not marked")
+		}
+	})
+}
+
+// TestForbiddenListOfResources: Proxmox gives that list to every token, so a 403 is somebody else's and may end.
+func TestForbiddenListOfResources(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		f.set(func(f *fakePVE) { f.fail["resources"] = problem.New(problem.Forbidden, "It may not be read.", "") })
+		pass(30 * time.Second)
+		if p := b.cluster(); p.Trouble == nil || p.Trouble.Kind != string(problem.Forbidden) || len(p.Containers) != 6 {
+			t.Fatalf("trouble %+v with %d containers", p.Trouble, len(p.Containers))
+		}
+		f.set(func(f *fakePVE) { clear(f.fail) })
+		pass(12 * time.Second)
+		if p := b.cluster(); p.Trouble != nil {
+			t.Errorf("still %+v", p.Trouble)
 		}
 	})
 }

@@ -98,6 +98,7 @@ func (l *loop) permitted(p fleet.Permissions, now time.Time) effects {
 		return effects{}
 	}
 	clear(l.agenda.denied)
+	clear(l.sight.partial)
 	if !p.Has("/", sysAudit) {
 		l.sight.forgetStatus()
 	}
@@ -142,8 +143,8 @@ func (l *loop) refused(ctx context.Context, a answer, now time.Time) {
 	switch {
 	case halting(p.Kind):
 		l.halt(ctx, p, now)
-	case p.Kind == problem.Forbidden:
-		l.forbidden(ctx, a.call)
+	case p.Kind == problem.Forbidden && a.call.kind != callResources:
+		l.forbidden(ctx, a.call, p)
 	case a.call.ofNode():
 		l.nodeRefused(ctx, a, p, now)
 	case connection(p.Kind) || a.call.kind == callResources:
@@ -179,8 +180,11 @@ func (l *loop) clusterRefused(ctx context.Context, a answer, p *problem.Problem,
 }
 
 // forbidden notes a 403, which is not asked again until the permissions change.
-func (l *loop) forbidden(ctx context.Context, c call) {
+func (l *loop) forbidden(ctx context.Context, c call, p *problem.Problem) {
 	l.agenda.denied[c] = true
+	if !c.ofNode() {
+		l.sight.partial[c.kind] = partialText(c.kind, p)
+	}
 	l.agenda.taken(c)
 	if c.kind == callStatus {
 		l.sight.forgetStatus()
