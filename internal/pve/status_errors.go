@@ -65,8 +65,22 @@ func statusProblem(a authority.Address, call call, resp *http.Response, f failur
 	default:
 		p.Kind = problem.Failed
 		p.What = fmt.Sprintf("Proxmox failed while %s.", call.doing)
+		p.Remedy = failedRemedy(text)
 	}
 	return p
+}
+
+// failedRemedy is what to do about the failures of reads that have a plain reason.
+func failedRemedy(text string) string {
+	switch {
+	case strings.HasPrefix(text, "Configuration file") && strings.Contains(text, "does not exist"):
+		return "It is not on this node any more: it was moved or deleted."
+	case strings.HasPrefix(text, "hostname lookup"):
+		return "The cluster knows no node of this name; it may have left."
+	case strings.Contains(text, "got timeout"):
+		return "Something else holds it locked. Try again when that has ended."
+	}
+	return "Try again. If it stays so, look into the log of pvedaemon on the node."
 }
 
 // statusError keeps the code for the log and for callers in this package.
@@ -100,6 +114,7 @@ func foreignProblem(p *problem.Problem, a authority.Address, call call, code int
 func parameterProblem(p *problem.Problem, call call, f failure) {
 	p.Kind = problem.Parameters
 	p.What = fmt.Sprintf("Proxmox did not accept a value while %s.", call.doing)
+	p.Remedy = "Correct it and try again. Versions of Proxmox differ in what they take."
 	if len(f.fields) == 0 {
 		return
 	}
@@ -124,6 +139,7 @@ func loginProblem(p *problem.Problem, call call, auth Credentials) {
 		p.Remedy = "Check the user name, the realm and the password."
 	case auth == nil || call.anonymous:
 		p.What = fmt.Sprintf("Proxmox wants a login for %s.", call.doing)
+		p.Remedy = "Check that the address is that of a Proxmox VE node."
 	case isToken:
 		p.What = "Proxmox did not accept the API token."
 		p.Remedy = "Check the token id and its secret: the token may have expired, been removed or been renewed. Enter the secret again in the settings."

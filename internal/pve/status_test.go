@@ -50,6 +50,9 @@ func TestEachFailureHasItsKindAndSentence(t *testing.T) {
 				call.method, call.doing = "POST", "starting CT 100"
 			}
 			p := wants(t, c.change(t.Context(), call), tc.kind)
+			if p.Remedy == "" {
+				t.Errorf("says nothing of what to do: %q", p.Sentence())
+			}
 			if !strings.Contains(p.What, tc.says) && !strings.Contains(p.Remedy, tc.says) {
 				t.Errorf("says %q", p.Sentence())
 			}
