@@ -11,6 +11,7 @@ import (
 const (
 	keepEvery   = 30 * time.Second // at most, when something changed
 	keepNumbers = 5 * time.Minute  // when only numbers moved and no replica reads them
+	keepAway    = time.Second      // when more than numbers changed and somebody looks at another replica
 	leaseFor    = 15 * time.Second
 	leaseRenew  = 5 * time.Second
 	storeTime   = 3 * time.Second // how long the store may take before the loop goes on
@@ -62,8 +63,11 @@ func (l *loop) keepRow(ctx context.Context, now time.Time) time.Duration {
 		return time.Minute
 	}
 	every := keepEvery
-	if l.w.options.Alone && l.keep.mark == l.keep.kept {
+	switch same := l.keep.mark == l.keep.kept; {
+	case same && l.w.options.Alone:
 		every = keepNumbers
+	case !same && l.w.lookedAway(l.owner, now):
+		every = keepAway
 	}
 	if due := l.keep.at.Add(every); due.After(now) {
 		return due.Sub(now)

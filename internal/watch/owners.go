@@ -92,6 +92,14 @@ func (w *Watcher) looked(ownerID string, now time.Time) bool {
 	return o != nil && o.looked(now)
 }
 
+// lookedAway reports whether somebody looks at the owner's fleet at another replica.
+func (w *Watcher) lookedAway(ownerID string, now time.Time) bool {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	o := w.owners[ownerID]
+	return o != nil && now.Before(o.lookedAway)
+}
+
 // attend wakes the owner's loops, because somebody began to look.
 func (w *Watcher) attend(ownerID string) {
 	w.mu.RLock()

@@ -41,6 +41,12 @@ func TestOneReplicaAsks(t *testing.T) {
 		if p := b.cluster(); len(p.Containers) != 6 || time.Since(p.SeenAt) > keepEvery+10*time.Second {
 			t.Errorf("the other replica shows %d containers of %s ago", len(p.Containers), time.Since(p.SeenAt))
 		}
+		fa.really(101, func(g *Guest) { g.Status = "stopped" })
+		fa.set(func(f *fakePVE) { f.tasks = append(f.tasks, task("101", "vzstop", time.Now())) })
+		pass(5 * time.Second)
+		if c := container(t, b, 101); c.Status != fleet.Stopped {
+			t.Errorf("a change is not at the other replica after 5 s: %s", c.Status)
+		}
 		if got := b.cluster().Spend.PerMinute; got == 0 {
 			t.Error("the other replica does not show what is spent")
 		}
