@@ -12,7 +12,6 @@ import (
 	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/problem"
-	"berth/internal/secret"
 )
 
 // administrator refuses everybody else, whatever the route that led here.
@@ -159,53 +158,6 @@ func (s *Service) register(ctx context.Context, e audit.Entry, typedName, typedA
 	return host, nil
 }
 
-// trust connects again and takes nothing but the leaf that was confirmed. Where
-// the system's roots vouch for the address too they decide from then on, since
-// such leaves are renewed every few weeks.
-func (s *Service) trust(ctx context.Context, address authority.Address, fingerprint string) (authority.Authority, []account.Realm, error) {
-	address.Leaf = fingerprint
-	pinned := authority.Authority{
-		Addresses: []authority.Address{address},
-		Trust:     authority.Trust{Mode: authority.LeafPin, Fingerprint: fingerprint},
-	}
-	realms, err := s.pve.Realms(ctx, pinned)
-	if err != nil {
-		return authority.Authority{}, nil, onAddress(err)
-	}
-	public := pinned
-	public.Trust.Mode = authority.Public
-	if _, err := s.pve.Realms(ctx, public); err == nil {
-		return public, realms, nil
-	}
-	return pinned, realms, nil
-}
-
-// carryCA moves a host from the leaf that was confirmed to the cluster's own
-// CA, read over the pinned connection with an administrator's ticket: else the
-// yearly renewal of that leaf would lock everybody out. Failing to is no
-// failure of the sign-in.
-func (s *Service) carryCA(ctx context.Context, host account.SignInHost, user account.User, ticket secret.Text) {
-	if !user.Admin || host.Authority.Trust.Mode != authority.LeafPin {
-		return
-	}
-	trust, err := s.pve.CA(ctx, host.Authority, ticket)
-	if err != nil {
-		s.log.Info("the sign-in host stays pinned to its certificate", "host", host.Name, "reason", err)
-		return
-	}
-	host.Authority.Trust = trust
-	// Under the CA the leaf must name the dialled address; one that does not is not carried over.
-	if _, err := s.pve.Realms(ctx, host.Authority); err != nil {
-		s.log.Info("the sign-in host stays pinned to its certificate", "host", host.Name, "reason", err)
-		return
-	}
-	host.UpdatedAt = s.now()
-	e := audit.Entry{Actor: "Berth", Kind: audit.SignInHostEdit, Subject: host.Name}
-	if err := s.during(ctx, e, func() error { return s.store.UpdateSignInHost(ctx, host) }); err != nil {
-		s.log.Warn("the sign-in host stays pinned to its certificate", "host", host.Name, "error", err)
-	}
-}
-
 // EditHost changes a host's name and who may sign in through it.
 func (s *Service) EditHost(ctx context.Context, v account.Viewer, id account.HostID, typedName string, policy account.Policy, from account.Client) error {
 	if err := s.freshly(v); err != nil {
@@ -255,79 +207,6 @@ func cleanPolicy(p account.Policy) (account.Policy, error) {
 		return p, problem.Field("listed", "List at least one user or realm.")
 	}
 	return account.Policy{Admission: p.Admission, Listed: listed}, nil
-}
-
-// AddAddress gives a host another way in. The address must prove the host's own pin; one that does not is another Proxmox.
-func (s *Service) AddAddress(ctx context.Context, v account.Viewer, id account.HostID, typed string, from account.Client) error {
-	if err := s.freshly(v); err != nil {
-		return err
-	}
-	host, err := s.store.SignInHost(ctx, id)
-	if err != nil {
-		return err
-	}
-	address, err := authority.Parse(typed)
-	if err != nil {
-		return err
-	}
-	if slices.ContainsFunc(host.Authority.Addresses, func(a authority.Address) bool { return a.HostPort() == address.HostPort() }) {
-		return problem.Field("address", "This address is there already.")
-	}
-	if len(host.Authority.Addresses) >= maxAddresses {
-		return problem.Field("address", fmt.Sprintf("A sign-in host has at most %d addresses.", maxAddresses))
-	}
-	seen, err := s.look(ctx, by(v, from, "", ""), typed, string(v.User.ID))
-	if err != nil {
-		return err
-	}
-	another := problem.Field("address", "This address does not prove that it is “"+host.Name+"”. If it is another Proxmox, add it as a sign-in host of its own.")
-	another.Kind, another.Expected, another.Got = problem.Untrusted, host.Authority.Trust.Fingerprint, seen.Fingerprint
-	switch host.Authority.Trust.Mode {
-	case authority.CAPin:
-		address.Node, _, _ = strings.Cut(seen.Subject, ".") // what the CA says, once it is checked below
-	default: // without a CA only the very leaf proves the same Proxmox
-		if seen.Fingerprint != host.Authority.Trust.Fingerprint {
-			return another
-		}
-		address.Leaf = seen.Fingerprint
-	}
-	alone := authority.Authority{Addresses: []authority.Address{address}, Trust: host.Authority.Trust}
-	if _, err := s.pve.Realms(ctx, alone); problem.Is(err, problem.Untrusted) {
-		return another
-	} else if err != nil {
-		return onAddress(err)
-	}
-	host.Authority.Addresses = append(slices.Clone(host.Authority.Addresses), address)
-	return s.saveAddresses(ctx, v, host, address.String()+" added", from)
-}
-
-const maxAddresses = 16
-
-// DropAddress takes a way in away; the last one stays.
-func (s *Service) DropAddress(ctx context.Context, v account.Viewer, id account.HostID, hostPort string, from account.Client) error {
-	if err := s.freshly(v); err != nil {
-		return err
-	}
-	host, err := s.store.SignInHost(ctx, id)
-	if err != nil {
-		return err
-	}
-	kept := slices.DeleteFunc(slices.Clone(host.Authority.Addresses), func(a authority.Address) bool { return a.HostPort() == hostPort })
-	switch len(kept) {
-	case len(host.Authority.Addresses):
-		return problem.Missing()
-	case 0:
-		return problem.Field("address", "The last address cannot be removed. Delete the sign-in host instead.")
-	}
-	host.Authority.Addresses = kept
-	return s.saveAddresses(ctx, v, host, hostPort+" removed", from)
-}
-
-func (s *Service) saveAddresses(ctx context.Context, v account.Viewer, host account.SignInHost, what string, from account.Client) error {
-	host.UpdatedAt = s.now()
-	return s.during(ctx, by(v, from, audit.SignInHostEdit, host.Name+": "+what), func() error {
-		return s.store.UpdateSignInHost(ctx, host)
-	})
 }
 
 // DeleteHost removes a sign-in host with everybody who signed in through it:

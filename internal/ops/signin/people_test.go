@@ -191,6 +191,28 @@ func TestTheCAIsCarriedOverOnlyWhenItSignedTheLeaf(t *testing.T) {
 	w.must(err)
 }
 
+// A name of one's own that no certificate has is as good as the node behind it.
+func TestTheCAIsCarriedOverForANameOfOnesOwn(t *testing.T) {
+	w := newWorld(t)
+	from := w.opened(home)
+	node := w.lab.Node("pve1")
+	_, port, _ := strings.Cut(node.Addr(), ":")
+	host, err := w.RegisterFirst(t.Context(), "Lab", "proxmox.home:"+port, node.Fingerprint(), from)
+	w.must(err)
+	_, err = w.signIn(host, "root@pam", "root-password", from)
+	w.must(err)
+	host, err = w.Host(t.Context(), host.ID)
+	w.must(err)
+	if host.Authority.Trust.Mode != authority.CAPin || host.Authority.Addresses[0].Node != "pve1" {
+		t.Fatalf("trust %s, addresses %+v", host.Authority.Trust.Mode, host.Authority.Addresses)
+	}
+	undo, err := w.sim.Fault("leaf-other-member", pvesim.FaultTarget{Cluster: "lab", Node: "pve1"})
+	w.must(err)
+	defer undo()
+	_, err = w.signIn(host, "root@pam", "root-password", home)
+	w.wants(err, problem.Untrusted) // the CA alone is not enough
+}
+
 func TestARenewedLeafIsConfirmedByAPerson(t *testing.T) {
 	w := newWorld(t)
 	undo, err := w.sim.Fault("leaf-foreign-ca", pvesim.FaultTarget{Cluster: "lab", Node: "pve1"})
