@@ -22,8 +22,8 @@ type banner struct {
 	LinkTo  string `json:"linkTo,omitempty"` // what the link says
 }
 
-// maxNodeBanners is how many dead nodes get a banner each; more are named together.
-const maxNodeBanners = 3
+// maxBanners is how many things of one sort get a banner each; more are named together.
+const maxBanners = 3
 
 // bannersOf lists what has to be said, the worst first.
 func bannersOf(clusters []*clusterRows) []banner {
@@ -44,16 +44,29 @@ func bannersOf(clusters []*clusterRows) []banner {
 			Text: "Everything below is as last seen. If they all went at once, look at the network between Berth and them first.",
 			Link: kit.URL.Nodes(), LinkTo: "Nodes"})
 	}
+	out = append(out, troubleBanners(clusters)...)
+	out = append(out, nodeBanners(clusters)...)
+	return append(out, noticeBanners(clusters)...)
+}
+
+// troubleBanners are about clusters that cannot be seen as a whole.
+func troubleBanners(clusters []*clusterRows) (out []banner) {
+	var names []string
+	stale := 0
 	for _, c := range clusters {
 		if c.picture.Trouble != nil {
 			out = append(out, c.troubleBanner())
+			names = append(names, c.name)
+			stale += len(c.rows)
 		}
 	}
-	out = append(out, nodeBanners(clusters)...)
-	for _, c := range clusters {
-		out = append(out, c.noticeBanners()...)
+	if len(out) <= maxBanners {
+		return out
 	}
-	return out
+	return []banner{{Key: "clusters", Tone: string(kit.Warning), Title: kit.Count(len(names), "cluster", "clusters") + " cannot be seen",
+		Text: sentences(listed(names, 8)+".", "Their "+kit.Count(stale, "container is", "containers are")+" shown as last seen.",
+			"The list of nodes says what is wrong with each."),
+		Link: kit.URL.Nodes(), LinkTo: "Nodes"}}
 }
 
 // troubleBanner is about a cluster that cannot be seen as a whole.
@@ -91,7 +104,7 @@ func nodeBanners(clusters []*clusterRows) (out []banner) {
 			out = append(out, c.nodeBanner(n, count))
 		}
 	}
-	if len(out) <= maxNodeBanners {
+	if len(out) <= maxBanners {
 		return out
 	}
 	return []banner{{Key: "nodes", Tone: string(kit.Warning), Title: kit.Count(len(names), "node", "nodes") + " cannot be reached",
@@ -111,22 +124,58 @@ func (c *clusterRows) nodeBanner(n *nodeRow, count int) banner {
 }
 
 // noticeBanners say what limits the view and is no failure.
-func (c *clusterRows) noticeBanners() (out []banner) {
-	for _, n := range c.picture.Notices {
-		b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, n.Text)}
-		if n.Code == "no-containers-visible" || n.Code == "no-quorum" {
-			b.Tone = string(kit.Warning)
+func noticeBanners(clusters []*clusterRows) (out []banner) {
+	alike := map[string][]banner{}
+	names := map[string][]string{}
+	var codes []string
+	add := func(code string, c *clusterRows, b banner) {
+		if alike[code] == nil {
+			codes = append(codes, code)
 		}
-		if n.Privilege != "" {
-			b.Text = "Grant " + n.Privilege + "; the node's page has the exact command."
-			b.Link, b.LinkTo = kit.URL.Node(string(c.id)), "What this token may do"
-		}
-		out = append(out, b)
+		alike[code] = append(alike[code], b)
+		names[code] = append(names[code], c.name)
 	}
-	if c.seen == 0 && c.picture.Trouble == nil {
-		out = append(out, banner{Key: "first/" + string(c.id), Tone: string(kit.Busy), Title: "Looking at " + c.name + " for the first time"})
+	for _, c := range clusters {
+		for _, n := range c.picture.Notices {
+			add(n.Code, c, c.noticeBanner(n))
+		}
+		if c.seen == 0 && c.picture.Trouble == nil {
+			add("first", c, banner{Key: "first/" + string(c.id), Tone: string(kit.Busy), Title: "Looking at " + c.name + " for the first time"})
+		}
+	}
+	for _, code := range codes {
+		list := alike[code]
+		if len(list) > maxBanners {
+			list = []banner{{Key: code, Tone: list[0].Tone, Title: noticeTitles[code], Text: "This is so in " + listed(names[code], 8) + ".",
+				Link: kit.URL.Nodes(), LinkTo: "Nodes"}}
+			if list[0].Title == "" {
+				list[0].Title = "Berth sees " + kit.Count(len(names[code]), "cluster", "clusters") + " only in part"
+			}
+		}
+		out = append(out, list...)
 	}
 	return out
+}
+
+// noticeTitles say of many clusters together what a notice says of one.
+var noticeTitles = map[string]string{
+	"no-containers-visible": "Tokens that may see no containers: they lack VM.Audit",
+	"slow-updates":          "Slower updates: tokens lack Sys.Audit",
+	"no-node-numbers":       "Load and memory of some nodes are not shown: tokens lack Sys.Audit there",
+	"no-quorum":             "Clusters without quorum: Proxmox refuses changes there",
+	"first":                 "Looking at clusters for the first time",
+}
+
+func (c *clusterRows) noticeBanner(n fleet.Notice) banner {
+	b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, n.Text)}
+	if n.Code == "no-containers-visible" || n.Code == "no-quorum" {
+		b.Tone = string(kit.Warning)
+	}
+	if n.Privilege != "" {
+		b.Text = "Grant " + n.Privilege + "; the node's page has the exact command."
+		b.Link, b.LinkTo = kit.URL.Node(string(c.id)), "What this token may do"
+	}
+	return b
 }
 
 // on counts the containers of one node.

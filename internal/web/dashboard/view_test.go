@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"flag"
 	"net/http"
 	"net/http/httptest"
@@ -214,6 +215,35 @@ func TestManyDeadNodesShareABanner(t *testing.T) {
 	banners := viewOf(p, "").State.banners
 	if len(banners) != 1 || banners[0].Title != "5 nodes cannot be reached" || !strings.Contains(banners[0].Text, "pve0-1, pve1-1") {
 		t.Errorf("%+v", banners)
+	}
+}
+
+func TestManyOfASortShareABanner(t *testing.T) {
+	p := many(60, 5)
+	for i, c := range p.Clusters {
+		c.Notices = []fleet.Notice{{Code: "slow-updates", Text: "Slower updates: the token lacks Sys.Audit on /."}, {Code: "odd", Text: "Odd."}}
+		if i > 0 {
+			c.Trouble = &fleet.Trouble{Kind: "timeout", What: "It does not answer."}
+		}
+	}
+	var titles []string
+	for _, b := range viewOf(p, "").State.banners {
+		titles = append(titles, b.Title)
+	}
+	if got := strings.Join(titles, "; "); got != "4 clusters cannot be seen; Slower updates: tokens lack Sys.Audit; Berth sees 5 clusters only in part" {
+		t.Errorf("banners: %s", got)
+	}
+}
+
+func TestDataInThePageStaysData(t *testing.T) {
+	p := full()
+	p.Clusters[0].Nodes[0].Label = "</script><script>alert(1)</script>"
+	p.Clusters[0].Name = "<!--<script>"
+	html := htmlOf(t, viewOf(p, ""))
+	_, data, _ := strings.Cut(html, `id="fleet">`)
+	data, after, _ := strings.Cut(data, "</script>")
+	if strings.ContainsAny(data, "<>") || strings.Contains(after, "<script") || !json.Valid([]byte(data)) {
+		t.Errorf("the data set is not safe in its element: %.200s", data)
 	}
 }
 

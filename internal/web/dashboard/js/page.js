@@ -31,7 +31,7 @@ class Dashboard {
     this.list = new List(document.getElementById("list"), root.dataset.reasons.split("|"), id => this.nodeTitle(id))
     this.indicator = document.querySelector("[data-live]")
     this.controls = document.getElementById("filter") && controls(document.getElementById("filter"), this)
-    this.state = "waiting"
+    this.state = "idle"
     root.dataset.ready = ""
     this.holdWhileUsed()
     document.getElementById("banners").addEventListener("submit", e => {
@@ -204,7 +204,7 @@ class Dashboard {
     if (!this.indicator) return
     // Connected, and yet nothing new: then it is the nodes that do not answer.
     const old = this.state === "live" && now() - this.fleet.fresh > 90
-    const words = {live: old ? "Connected, nodes seen" : "Live,", waiting: "Reconnecting, seen", off: "Not connected, seen"}
+    const words = {idle: "Seen", live: old ? "Connected, nodes seen" : "Live,", waiting: "Reconnecting, seen", off: "Not connected, seen"}
     const text = `${words[this.state]} ${ago(this.fleet.fresh, now())}`
     this.indicator.dataset.state = old ? "waiting" : this.state
     const el = this.indicator.querySelector("[data-live-text]")
