@@ -12,3 +12,6 @@ document.addEventListener("formdata", (event) => {
     if (value === "") event.formData.delete(name);
   }
 });
+
+// A form that came back with an error begins at it.
+document.querySelector("main [aria-invalid=true]:is(input, select, textarea)")?.focus();
