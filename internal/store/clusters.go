@@ -156,9 +156,13 @@ func (s *Store) clusterSecret(before query.Cluster, c fleet.Cluster, v clusterTe
 	return s.vault.seal(kept, ad)
 }
 
-// DeleteCluster removes the cluster with its secret, pins, members, picture and default.
+// DeleteCluster removes the cluster with its secret, pins, members, picture
+// and default, and with SQLite overwrites them in the files.
 func (s *Store) DeleteCluster(ctx context.Context, owner string, id fleet.ClusterID) error {
 	rows, err := s.writes.DeleteCluster(ctx, query.DeleteClusterParams{Owner: owner, ID: string(id)})
+	if rows > 0 {
+		s.shredded(ctx)
+	}
 	return changedOne("delete the cluster", rows, err)
 }
 

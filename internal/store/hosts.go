@@ -91,6 +91,9 @@ func (s *Store) UpdateSignInHost(ctx context.Context, h account.SignInHost) erro
 // of it again, since adding the same Proxmox makes a new host. The audit trail stays.
 func (s *Store) DeleteSignInHost(ctx context.Context, id account.HostID) error {
 	rows, err := s.writes.DeleteSignInHost(ctx, string(id))
+	if rows > 0 {
+		s.shredded(ctx)
+	}
 	return changedOne("delete the sign-in host", rows, err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver "sqlite"
@@ -58,7 +59,7 @@ func (e *sqlite) connect(ctx context.Context, path string) error {
 	if e.read, err = sql.Open("sqlite", sqliteDSN(path, nil, "query_only(ON)")); err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
-	readers := max(2, min(8, runtime.NumCPU()))
+	readers := max(4, min(8, runtime.NumCPU()))
 	e.read.SetMaxOpenConns(readers)
 	e.read.SetMaxIdleConns(readers)
 	return nil
@@ -70,7 +71,7 @@ func sqliteDSN(path string, values url.Values, pragmas ...string) string {
 	}
 	// busy_timeout first: setting the journal's mode may have to wait already.
 	// secure_delete overwrites what is deleted; synchronous FULL keeps what was acknowledged over a power cut.
-	for _, p := range append([]string{"busy_timeout(10000)", "foreign_keys(ON)", "secure_delete(ON)", "synchronous(FULL)", "trusted_schema(OFF)"}, pragmas...) {
+	for _, p := range append([]string{"busy_timeout(10000)", "foreign_keys(ON)", "secure_delete(ON)", "synchronous(FULL)", "trusted_schema(OFF)", "journal_size_limit(8388608)"}, pragmas...) {
 		values.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: values.Encode()}).String()
@@ -89,6 +90,21 @@ func (e *sqlite) migrate(ctx context.Context) error {
 
 // alone needs nothing more than the folder's lock.
 func (e *sqlite) alone(_ context.Context, f func() error) error { return f() }
+
+// shred empties the journal: deleted rows are overwritten in the database
+// itself (secure_delete), but the journal still has them as they were.
+func (e *sqlite) shred(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var busy, pages, done int
+	if err := e.write.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &done); err != nil {
+		return fmt.Errorf("empty the journal: %w", err)
+	}
+	if busy != 0 {
+		return errors.New("empty the journal: a reader holds it")
+	}
+	return nil
+}
 
 func (e *sqlite) announce(_ context.Context, topic, id string) error {
 	e.hub.announce(topic, id)

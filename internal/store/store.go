@@ -38,8 +38,8 @@ type Options struct {
 	// MakeKey makes the first key of a new data folder when Keyring is nil. It
 	// is called only with SQLite, and only when nothing was ever sealed there.
 	MakeKey func() (*secret.Keyring, error)
-	// Beside opens a data folder that a running Berth holds, for a short
-	// command; nothing is migrated then. Without a running one it changes nothing.
+	// Beside opens a data folder even while a running Berth holds it, for a
+	// short command; nothing is migrated then. Where none runs it makes no difference.
 	Beside bool
 	// SessionIdle is how long an unused session lives.
 	SessionIdle time.Duration
@@ -68,6 +68,8 @@ type engine interface {
 	alone(ctx context.Context, f func() error) error
 	// shared says that other replicas may use the same database.
 	shared() bool
+	// shred sees to it that what was deleted is not readable in the database's files, as far as the engine can.
+	shred(ctx context.Context) error
 	announce(ctx context.Context, topic, id string) error
 	listen(ctx context.Context, heard func(topic, id string)) error
 	close() error
@@ -136,6 +138,13 @@ func (s *Store) tx(ctx context.Context, f func(q *query.Queries) error) error {
 		return err
 	}
 	return t.Commit()
+}
+
+// shredded runs after a deletion that was carried out: a failure is no reason to say that it was not.
+func (s *Store) shredded(ctx context.Context) {
+	if err := s.engine.shred(context.WithoutCancel(ctx)); err != nil {
+		s.log.Warn("what was deleted may be readable in the database's files for a while", "error", err)
+	}
 }
 
 // failed wraps a database error with what was being done. No row becomes

@@ -336,3 +336,42 @@ func TestNoSecretInTheFiles(t *testing.T) {
 	}
 	look()
 }
+
+// A deleted node's secret, pins and picture are in no file any more, sealed or not.
+func TestDeletedIsShredded(t *testing.T) {
+	dir := t.TempDir()
+	s := newOwned(t, store.Options{Dir: dir, Keyring: storetest.Keyring(t), Now: storetest.NewClock().Now})
+	c := storetest.Cluster(t, s.Store, s.alice.ID, "lab")
+	picture := bytes.Repeat([]byte("what was seen "), 1000)
+	if err := s.SavePicture(t.Context(), c.ID, picture, storetest.Start); err != nil {
+		t.Fatal(err)
+	}
+	var sealed []byte
+	if err := s.Reader().QueryRowContext(t.Context(), "SELECT secret FROM clusters").Scan(&sealed); err != nil {
+		t.Fatal(err)
+	}
+	found := func() (in []string) {
+		t.Helper()
+		for _, name := range []string{store.FileName, store.FileName + "-wal", store.FileName + "-shm"} {
+			data, err := os.ReadFile(filepath.Join(dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for what, b := range map[string][]byte{"secret": sealed, "pin": []byte(c.Authority.Trust.Fingerprint), "picture": picture[:200]} {
+				if bytes.Contains(data, b) {
+					in = append(in, what+" in "+name)
+				}
+			}
+		}
+		return in
+	}
+	if len(found()) < 3 {
+		t.Fatalf("before it was deleted: %v", found())
+	}
+	if err := s.DeleteCluster(t.Context(), string(s.alice.ID), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	if in := found(); len(in) > 0 {
+		t.Errorf("after it was deleted: %v", in)
+	}
+}

@@ -170,7 +170,8 @@ func (s *server) url(database string) string {
 
 // shortTemp is a folder whose path leaves room for a socket's name, which may have 107 bytes.
 func shortTemp() string {
-	if dir := os.TempDir(); len(dir) < 60 {
+	// A folder of root's own would be closed to the user that the server runs as.
+	if dir := os.TempDir(); len(dir) < 60 && os.Geteuid() != 0 {
 		return dir
 	}
 	return "/tmp"

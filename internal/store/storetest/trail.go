@@ -122,11 +122,10 @@ func tryOpenedAgain(b *bench) {
 	c := Cluster(b, b.Store, alice.ID, "lab")
 	_, err := b.Audit(b.ctx, audit.Entry{Owner: string(alice.ID)})
 	b.must(err)
-	again := b.Store
 	if b.opt.Database == "" {
 		b.must(b.Close())
 	}
-	again = Open(b, b.opt)
+	again := Open(b, b.opt)
 	b.must(again.Ping(b.ctx))
 	token, err := again.ClusterSecret(b.ctx, string(alice.ID), c.ID)
 	revealed(b, "the secret", token, err, "token of lab")
