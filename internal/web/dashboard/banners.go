@@ -25,14 +25,15 @@ type banner struct {
 // maxBanners is how many things of one sort get a banner each; more are named together.
 const maxBanners = 3
 
-// bannersOf lists what has to be said, the worst first.
+// bannersOf lists what has to be said, the worst first. It is never nil: that
+// nothing is left to be said has to be told as well.
 func bannersOf(clusters []*clusterRows) []banner {
 	if len(clusters) == 0 {
 		return []banner{{Key: "no-nodes", Tone: string(kit.Warning), Title: "No Proxmox nodes configured",
 			Text: "Add a node and its containers appear here. Starting, stopping and creating containers need one; templates and packages are ready to use now.",
 			Link: kit.URL.Nodes(), LinkTo: "Add a node"}}
 	}
-	var out []banner
+	out := []banner{}
 	failing := 0
 	for _, c := range clusters {
 		if c.picture.Trouble != nil {

@@ -170,6 +170,28 @@ func TestStreamTellsOnlyWhatChanged(t *testing.T) {
 	})
 }
 
+// TestTheEndOfABannerIsTold: a page that is left with a banner of trouble that is over would lie.
+func TestTheEndOfABannerIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(failing())
+		defer s.pages.Close()
+		r, leave, _ := s.listen("ann", s.pages.hub.stateOf("ann").id())
+		defer leave()
+		r.take()
+		time.Sleep(pace)
+		s.eyes.change("ann", 0, func(c *fleet.ClusterPicture) {
+			for i := range c.Nodes {
+				c.Nodes[i].State, c.Nodes[i].Trouble = fleet.Online, nil
+			}
+		})
+		synctest.Wait()
+		got := r.take()
+		if names(got) != "change" || !strings.Contains(got[0].Data, `"banners":[]`) {
+			t.Errorf("%v", got)
+		}
+	})
+}
+
 func TestWhatLooksTheSameIsNotSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(full())
