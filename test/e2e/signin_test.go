@@ -150,6 +150,16 @@ func setUpStory(t *testing.T, screen Screen) {
 	admin.click("radio", "Everyone with an account there Each person sees only the nodes that they add themselves.")
 	admin.click("button", "Save")
 	admin.says("Saved.")
+	for _, page := range []struct{ path, heading string }{
+		{"/settings/sign-in-hosts", "Sign-in hosts"}, {"/settings/sign-in-hosts/new", "Add sign-in host"}, {"/login/proof?return=/settings/people", "Your password again"},
+	} {
+		admin.goTo(s.URL + page.path)
+		admin.see("heading", page.heading)
+		admin.accessible()
+	}
+	admin.fill("Password", "canary-root")
+	admin.click("button", "Continue")
+	admin.see("heading", "People")
 
 	// Somebody else asks for a page, signs in with a second factor, and is on that page.
 	tom := open(t, screen)
