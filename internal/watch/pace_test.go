@@ -3,6 +3,7 @@ package watch
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -369,10 +370,11 @@ func TestAddressesFillInFromWhatIsLeft(t *testing.T) {
 func TestSecretThatCannotBeOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c, f := lab()
-		locked := true
+		var locked atomic.Bool
+		locked.Store(true)
 		b := startWatcher(t, newFakeStore(c), nil, func(o *Options) {
 			o.Dial = func(context.Context, fleet.Cluster) (Source, error) {
-				if locked {
+				if locked.Load() {
 					return nil, problem.New(problem.Locked, "The key is missing.", "Give the key back.")
 				}
 				return f, nil
@@ -387,7 +389,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 		if err := b.TryNow(t.Context(), "ann", "c1"); !problem.Is(err, problem.Locked) {
 			t.Errorf("the try ended with %v", err)
 		}
-		locked = false
+		locked.Store(false)
 		pass(12 * time.Second)
 		if p := b.cluster(); p.Trouble != nil || len(p.Containers) != 6 {
 			t.Errorf("trouble %+v, %d containers", p.Trouble, len(p.Containers))
