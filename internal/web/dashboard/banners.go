@@ -77,7 +77,7 @@ func (c *clusterRows) troubleBanner() banner {
 		Seen: c.seen, Retry: kit.URL.NodeRetry(string(c.id)), Link: kit.URL.Nodes(), LinkTo: "Nodes"}
 	halted := t.Kind == string(problem.Unauthorized) || t.Kind == string(problem.Untrusted)
 	if halted {
-		b.Tone, b.Link, b.LinkTo = string(kit.Failure), kit.URL.NodeEdit(string(c.id)), "Edit node"
+		b.Tone, b.Link, b.LinkTo = string(kit.Failure), kit.URL.NodeConnection(string(c.id)), "Change connection"
 	}
 	b.Text = sentences(shownAsLastSeen(len(c.rows), c.seen), t.Remedy)
 	if !halted {
