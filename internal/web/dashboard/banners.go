@@ -17,9 +17,18 @@ type banner struct {
 	Text    string `json:"text,omitempty"`
 	Proxmox string `json:"proxmox,omitempty"` // Proxmox's own words
 	Seen    int64  `json:"seen,omitempty"`    // unix seconds: as last seen then
-	Retry   string `json:"retry,omitempty"`   // where "Try now" posts to
+	Retry   string `json:"retry,omitempty"`   // where the retry button posts to
+	Waits   bool   `json:"waits,omitempty"`   // Berth does not try by itself: the button says "Try again", else "Try now"
 	Link    string `json:"link,omitempty"`
 	LinkTo  string `json:"linkTo,omitempty"` // what the link says
+}
+
+// retryText is what the retry button says.
+func (b *banner) retryText() string {
+	if b.Waits {
+		return "Try again"
+	}
+	return "Try now"
 }
 
 // maxBanners is how many things of one sort get a banner each; more are named together.
@@ -77,6 +86,7 @@ func (c *clusterRows) troubleBanner() banner {
 		Seen: c.seen, Retry: kit.URL.NodeRetry(string(c.id)), Link: kit.URL.Nodes(), LinkTo: "Nodes"}
 	halted := t.Kind == string(problem.Unauthorized) || t.Kind == string(problem.Untrusted)
 	if halted {
+		b.Waits = true
 		b.Tone, b.Link, b.LinkTo = string(kit.Failure), kit.URL.NodeConnection(string(c.id)), "Change connection"
 	}
 	b.Text = sentences(shownAsLastSeen(len(c.rows), c.seen), t.Remedy)

@@ -161,6 +161,9 @@ func unix(t time.Time) int64 {
 	return t.Unix()
 }
 
+// unseen is the state of a node that answered when its cluster could last be seen.
+const unseen = "unseen"
+
 // nodeRow is one node as it is shown.
 type nodeRow struct {
 	ID      fleet.NodeID `json:"-"`
@@ -198,6 +201,10 @@ func newNodeRow(n fleet.Node, c *fleet.ClusterPicture, prev *nodeRow) nodeRow {
 	}
 	if n.Trouble != nil {
 		r.Trouble = n.Trouble.What
+	}
+	if c.Trouble != nil && n.State == fleet.Online {
+		// It may well be up: nobody can tell.
+		r.State, r.Trouble = unseen, c.Trouble.What
 	}
 	if n.State != fleet.Online || c.SeenAt.Sub(n.SeenAt) > 20*time.Second || c.Trouble != nil {
 		r.Seen = unix(n.SeenAt)

@@ -350,7 +350,7 @@ func (v *view) stripSummary() string {
 	if down == 0 {
 		return strconv.Itoa(len(v.Nodes)) + ", all online"
 	}
-	return strconv.Itoa(len(v.Nodes)) + ", " + strconv.Itoa(down) + " not reachable"
+	return strconv.Itoa(len(v.Nodes)) + ", " + strconv.Itoa(down) + " not seen"
 }
 
 func (n *nodeView) title() string {
@@ -376,7 +376,7 @@ func (n *nodeView) stateSentence() string {
 	case n.State == string(fleet.NotSeen):
 		return "Not seen yet."
 	}
-	return "Cannot be reached."
+	return "Cannot be seen."
 }
 
 func nodeIcon(state string) string {

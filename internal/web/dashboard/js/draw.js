@@ -173,7 +173,7 @@ export function setNodePanel(el, n) {
   if (n.state !== "online") {
     const p = trouble ?? document.createElement("p")
     p.className = "node-trouble"
-    setText(p, n.trouble || (n.state === "not-seen" ? "Not seen yet." : "Cannot be reached."))
+    setText(p, n.trouble || (n.state === "not-seen" ? "Not seen yet." : "Cannot be seen."))
     if (!trouble) bars.replaceWith(p)
     return
   }
@@ -203,6 +203,7 @@ export function banner(b) {
     seen.querySelector("[data-ago]").dataset.ago = b.seen
     seen.querySelector("[data-ago]").textContent = ago(b.seen, now())
   } else seen.remove()
+  if (!b.text && !b.seen) el.querySelector(".banner-said").remove()
   const words = el.querySelector(".banner-proxmox")
   if (b.proxmox) words.querySelector("q").textContent = b.proxmox
   else words.remove()
@@ -213,8 +214,10 @@ export function banner(b) {
     link.textContent = b.linkTo
     link.classList.toggle("primary", b.key === "no-nodes")
   } else link.remove()
-  if (b.retry?.startsWith("/")) form.action = b.retry
-  else form.remove()
+  if (b.retry?.startsWith("/")) {
+    form.action = b.retry
+    form.querySelector("button").textContent = b.waits ? "Try again" : "Try now"
+  } else form.remove()
   return el
 }
 

@@ -181,7 +181,7 @@ class Dashboard {
     }
     const sum = document.querySelector(".strip-sum")
     const down = all.filter(n => n.state !== "online").length
-    if (sum) sum.textContent = down ? `${all.length}, ${down} not reachable` : `${all.length}, all online`
+    if (sum) sum.textContent = down ? `${all.length}, ${down} not seen` : `${all.length}, all online`
   }
 
   showFigures() {
