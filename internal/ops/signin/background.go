@@ -8,7 +8,6 @@ import (
 	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/problem"
-	"berth/internal/secret"
 )
 
 // What Proxmox gives a ticket, and when Berth renews it.
@@ -131,31 +130,6 @@ func (s *Service) expire(ctx context.Context, host account.SignInHost, v account
 	if err := s.store.DeleteSession(ctx, v.User.ID, v.Session.ID); err != nil && !problem.Is(err, problem.NotFound) {
 		s.log.Warn("a session that Proxmox no longer stands for was not ended; it is tried again", "error", err)
 	}
-}
-
-// PersonTicket is the viewer's Proxmox ticket with the host it is good for, for
-// a call that the person makes now. Without a live one it is problem.NeedProof.
-func (s *Service) PersonTicket(ctx context.Context, v account.Viewer) (account.SignInHost, secret.Text, error) {
-	host, err := s.store.SignInHost(ctx, v.User.Host)
-	if err != nil {
-		return account.SignInHost{}, secret.Text{}, err
-	}
-	own, err := s.store.Sessions(ctx, v.User.ID)
-	if err != nil {
-		return account.SignInHost{}, secret.Text{}, err
-	}
-	for _, session := range own {
-		if session.ID != v.Session.ID || s.now().Sub(session.TicketAt) >= ticketLife {
-			continue
-		}
-		ticket, _, err := s.store.Ticket(ctx, session.ID)
-		if err == nil && !ticket.Empty() {
-			return host, ticket, nil
-		} else if err != nil && problem.Of(err) == nil {
-			return account.SignInHost{}, secret.Text{}, err
-		}
-	}
-	return account.SignInHost{}, secret.Text{}, problem.New(problem.NeedProof, "Your Proxmox login has lapsed.", "Enter your password again.")
 }
 
 // RefreshRealms reads the realms of each sign-in host anew, so that no stranger ever has to cause it.

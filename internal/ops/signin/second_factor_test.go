@@ -130,7 +130,7 @@ func TestFreshProof(t *testing.T) {
 	}
 	_, err = w.ByToken(t.Context(), from.Session)
 	w.wants(err, problem.NotFound) // the token from before is worth nothing
-	if _, _, err := w.PersonTicket(t.Context(), again); err != nil {
+	if _, err := w.ticket(again); err != nil {
 		t.Errorf("the proof left no ticket: %v", err)
 	}
 }

@@ -144,10 +144,10 @@ func TestTicketsAreRenewedAtHalfLife(t *testing.T) {
 	host, admin := w.setUp()
 	w.open(host, admin)
 	anna, from := w.viewer(host, "anna@pve", "anna-password", other)
-	_, first, err := w.PersonTicket(t.Context(), anna)
+	first, err := w.ticket(anna)
 	w.must(err)
 	w.RenewTickets(t.Context())
-	if _, same, _ := w.PersonTicket(t.Context(), anna); same.Reveal() != first.Reveal() {
+	if same, _ := w.ticket(anna); same.Reveal() != first.Reveal() {
 		t.Error("a young ticket was renewed")
 	}
 	for range 6 { // three lives of a ticket
@@ -157,7 +157,7 @@ func TestTicketsAreRenewedAtHalfLife(t *testing.T) {
 		}
 		w.RenewTickets(t.Context())
 	}
-	_, last, err := w.PersonTicket(t.Context(), anna)
+	last, err := w.ticket(anna)
 	w.must(err)
 	if last.Reveal() == first.Reveal() {
 		t.Error("the ticket was not renewed")
@@ -215,12 +215,12 @@ func TestHowARenewalMayEnd(t *testing.T) {
 			if lives := err == nil; lives != c.lives {
 				t.Errorf("the session lives: %v (%v)", lives, err)
 			}
-			_, _, err = w.PersonTicket(t.Context(), anna)
+			_, err = w.ticket(anna)
 			if has := err == nil; has != c.ticket {
 				t.Errorf("the ticket is there: %v (%v)", has, err)
 			}
 			if err != nil {
-				w.wants(err, problem.NeedProof)
+				w.wants(err, problem.NotFound)
 			}
 		})
 	}

@@ -187,7 +187,7 @@ func TestATicketIsNoPassword(t *testing.T) {
 	w := newWorld(t)
 	host, admin := w.setUp()
 	w.open(host, admin)
-	_, ticket, err := w.PersonTicket(t.Context(), admin)
+	ticket, err := w.ticket(admin)
 	w.must(err)
 	before := asked(w.lab)
 	_, err = w.signIn(host, "root@pam", ticket.Reveal(), other)
