@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -121,6 +122,7 @@ func (a *app) dial(ctx context.Context, c fleet.Cluster) (watch.Source, error) {
 		return nil, err
 	}
 	client, err := pve.New(pve.Options{Authority: c.Authority, Guard: a.guard, Auth: pve.Token{ID: c.TokenID, Secret: token},
+		OnAnswer:  func(x pve.Answer) { a.metrics.Asked(x.Status, x.Duration, x.Bytes, x.NewConn) },
 		OnRenewal: func(r pve.Renewal) { a.renewed(context.WithoutCancel(ctx), c, r) }})
 	if err != nil {
 		return nil, err
@@ -128,10 +130,17 @@ func (a *app) dial(ctx context.Context, c fleet.Cluster) (watch.Source, error) {
 	return source.Of(client), nil
 }
 
-// renewed leaves the event that a certificate was renewed under the CA that the person pinned.
+// renewed leaves the event that a certificate was renewed under the CA that the
+// person pinned. A client that starts anew compares with what was confirmed at
+// first, and would tell of the same renewal again.
 func (a *app) renewed(ctx context.Context, c fleet.Cluster, r pve.Renewal) {
-	_, err := a.store.Audit(ctx, audit.Entry{At: time.Now(), Owner: c.Owner, Actor: "Berth", Kind: audit.CertRenewed, Result: audit.OK,
-		Subject: c.Name, Cluster: string(c.ID), Detail: r.Address.String() + " has a new certificate of the same authority: " + r.New + "."})
+	detail := r.Address.String() + " has a new certificate of the same authority: " + r.New + "."
+	told, err := a.store.AuditEntries(ctx, audit.Filter{Owner: c.Owner, Cluster: c.ID, Kind: audit.CertRenewed, Limit: 50})
+	if err == nil && slices.ContainsFunc(told, func(e audit.Entry) bool { return e.Detail == detail }) {
+		return
+	}
+	_, err = a.store.Audit(ctx, audit.Entry{At: time.Now(), Owner: c.Owner, Actor: "Berth", Kind: audit.CertRenewed, Result: audit.OK,
+		Subject: c.Name, Cluster: string(c.ID), Detail: detail})
 	if err != nil {
 		a.log.Error("noting a renewed certificate", "err", err)
 	}

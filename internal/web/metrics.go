@@ -20,6 +20,9 @@ type Metrics struct {
 	Registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 	streams  prometheus.Gauge
+	asked    *prometheus.HistogramVec
+	fresh    prometheus.Counter
+	read     prometheus.Counter
 }
 
 // NewMetrics makes the registry with what the process and the server tell.
@@ -32,14 +35,45 @@ func NewMetrics() *Metrics {
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, 1, 5},
 		}, []string{"route", "status"}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{Name: "berth_streams_open", Help: "Server-sent event streams that are open."}),
+		asked: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "berth_proxmox_request_seconds",
+			Help:    "Time of the watcher's requests to Proxmox, by the class of the answer.",
+			Buckets: []float64{.005, .01, .05, .1, .5, 1, 3.5, 10, 31},
+		}, []string{"answer"}),
+		fresh: prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_proxmox_connections_total", Help: "Connections that the watcher made to Proxmox."}),
+		read:  prometheus.NewCounter(prometheus.CounterOpts{Name: "berth_proxmox_read_bytes_total", Help: "Bytes that the watcher read from Proxmox, after decompression."}),
 	}
-	m.Registry.MustRegister(m.requests, m.streams, collectors.NewGoCollector(),
+	m.Registry.MustRegister(m.requests, m.streams, m.asked, m.fresh, m.read, collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
 func (m *Metrics) answered(route string, status int, took time.Duration) {
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// Asked counts one request to Proxmox. status is 0 when no answer came.
+func (m *Metrics) Asked(status int, took time.Duration, bytes int64, newConnection bool) {
+	m.asked.WithLabelValues(answerClass(status)).Observe(took.Seconds())
+	m.read.Add(float64(bytes))
+	if newConnection {
+		m.fresh.Inc()
+	}
+}
+
+// answerClass keeps the labels few, whatever a peer answers.
+func answerClass(status int) string {
+	switch {
+	case status == 0:
+		return "none"
+	case status >= 200 && status < 300:
+		return "ok"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return strconv.Itoa(status)
+	case status == 595 || status == 596 || status == 599:
+		return "node unreachable"
+	}
+	return "error"
 }
 
 // Handler serves the figures in Prometheus's format.

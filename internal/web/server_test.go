@@ -244,6 +244,24 @@ func TestLongPagesAreCompressed(t *testing.T) {
 	}
 }
 
+func TestRequestsToProxmoxAreCounted(t *testing.T) {
+	m := NewMetrics()
+	for _, status := range []int{200, 200, 401, 596, 777, 0} {
+		m.Asked(status, time.Millisecond, 1000, status == 0)
+	}
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
+	for _, line := range []string{
+		`berth_proxmox_request_seconds_count{answer="ok"} 2`, `berth_proxmox_request_seconds_count{answer="401"} 1`,
+		`berth_proxmox_request_seconds_count{answer="node unreachable"} 1`, `berth_proxmox_request_seconds_count{answer="error"} 1`,
+		`berth_proxmox_request_seconds_count{answer="none"} 1`, `berth_proxmox_connections_total 1`, `berth_proxmox_read_bytes_total 6000`,
+	} {
+		if !strings.Contains(w.Body.String(), line+"\n") {
+			t.Errorf("%s is missing", line)
+		}
+	}
+}
+
 func TestMetricsNeedTheirToken(t *testing.T) {
 	s := testServer(t, func(o *Options) { o.MetricsToken = secret.New("let me see") })
 	for _, c := range []struct {
