@@ -156,6 +156,20 @@ func TestBerthAway(t *testing.T) {
 	p.waitFor("the end of the notice", func() bool { return !strings.Contains(p.text(), "Berth does not answer") })
 }
 
+// At 320 pixels, as at four times the size on a desk, nothing scrolls sideways but tables and rows that say so (WCAG 1.4.10).
+func TestNothingIsWiderThanANarrowScreen(t *testing.T) {
+	d := startDemo(t)
+	p := open(t, Screen{Width: 320, Height: 640, Phone: true})
+	d.signIn(p, d.owner())
+	for _, path := range []string{"/", "/?view=table&group=node", "/settings/nodes", "/settings/nodes/new", "/settings/sessions", "/settings/people", "/settings/sign-in-hosts", "/activity", "/templates"} {
+		p.goTo(d.URL + path)
+		p.see("heading", "")
+		if w := eval[int](p, `document.documentElement.scrollWidth`); w > 320 {
+			t.Errorf("%s is %d pixels wide", path, w)
+		}
+	}
+}
+
 func TestFirstVisitIsLight(t *testing.T) {
 	d := startDemo(t)
 	p := open(t, desktopLight)
