@@ -183,6 +183,7 @@ func (d DataOptions) setAdmin(ctx context.Context, s streams, id string, admin b
 type KeyCmd struct {
 	New    KeyNewCmd    `cmd:"" help:"Make a key file. Berth with --database never makes one by itself."`
 	Rotate KeyRotateCmd `cmd:"" help:"Seal every secret anew with the first key of the key file."`
+	GiveUp KeyGiveUpCmd `cmd:"" help:"The key is lost: remove the secrets that nobody can open any more, and begin anew. Nodes stay and ask for their secret."`
 }
 
 // KeyNewCmd makes a key file.
@@ -211,10 +212,29 @@ func (c *KeyRotateCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer st.Close()
-	n, err := st.Reseal(ctx)
+	// With SQLite opening has done it already, so a count would say nothing.
+	if p := st.Locked(); p != nil {
+		return p
+	}
+	if _, err := st.Reseal(ctx); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.out, "Every secret is sealed with key %s now. Older keys can be taken out of the key file.\n", st.KeyID())
+	return err
+}
+
+// KeyGiveUpCmd begins anew with another key when the one before is lost.
+type KeyGiveUpCmd struct {
+	DataOptions `embed:""`
+}
+
+// Run is called by kong.
+func (c *KeyGiveUpCmd) Run(ctx context.Context, s streams) error {
+	st, err := c.openStore(ctx, store.Options{GiveUp: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "Sealed %d secrets anew with key %s.\n", n, st.KeyID())
+	defer st.Close()
+	_, err = fmt.Fprintf(s.out, "The lost key is given up; secrets are sealed with key %s from now on. Enter each node's token secret again.\n", st.KeyID())
 	return err
 }

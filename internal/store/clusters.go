@@ -147,7 +147,7 @@ func (s *Store) clusterSecret(before query.Cluster, c fleet.Cluster, v clusterTe
 		return nil, err
 	}
 	if bound == c.Authority.Binding() && before.TokenID == v.tokenID {
-		return before.Secret, nil // a new name needs no key
+		return noNil(before.Secret), nil // a new name needs no key
 	}
 	kept, err := s.vault.open(before.Secret, clusterAD(before.ID, before.Owner, before.TokenID, bound))
 	if err != nil {

@@ -38,6 +38,10 @@ type Options struct {
 	// MakeKey makes the first key of a new data folder when Keyring is nil. It
 	// is called only with SQLite, and only when nothing was ever sealed there.
 	MakeKey func() (*secret.Keyring, error)
+	// GiveUp is for a lost key: when the store would be locked, everything that
+	// cannot be opened any more is removed, and Keyring, or with SQLite a key of
+	// MakeKey, begins anew. A store that is not locked is an error.
+	GiveUp bool
 	// Beside opens a data folder even while a running Berth holds it, for a
 	// short command; nothing is migrated then. Where none runs it makes no difference.
 	Beside bool
@@ -97,6 +101,11 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	err = e.alone(ctx, func() error {
 		if err := e.migrate(ctx); err != nil {
 			return err
+		}
+		if o.GiveUp {
+			if err := s.giveUp(ctx, o.Keyring); err != nil {
+				return err
+			}
 		}
 		return s.openVault(ctx, o.Keyring, o.MakeKey)
 	})

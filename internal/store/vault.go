@@ -22,6 +22,39 @@ type vault struct {
 
 const canary = "berth canary"
 
+// errGivenUp: the row's secret was emptied by giveUp.
+var errGivenUp = errors.New("the secret was given up with the key")
+
+// ErrNotLocked: there is nothing to give up.
+var ErrNotLocked = errors.New("the key opens every secret: there is nothing to give up")
+
+// giveUp removes whatever was sealed under keys that are lost. Clusters stay, and wait for their secret.
+func (s *Store) giveUp(ctx context.Context, ring *secret.Keyring) error {
+	known, err := s.writes.SealKeys(ctx)
+	if err != nil {
+		return failed("read the key's canary", err)
+	}
+	if len(known) == 0 || whyLocked(ring, known) == nil {
+		return ErrNotLocked
+	}
+	if ring == nil && s.engine.shared() {
+		return fmt.Errorf("give the lost key up: a new key is needed first: %w", secret.ErrKeyAbsent)
+	}
+	var secrets int64
+	err = s.tx(ctx, func(q *query.Queries) error {
+		if secrets, err = q.EmptySecrets(ctx, []byte{}); err != nil {
+			return err
+		}
+		return errors.Join(q.ForgetAllTickets(ctx), q.DropHalfLogins(ctx), q.DropSealKeys(ctx))
+	})
+	if err != nil {
+		return failed("give the lost key up", err)
+	}
+	s.shredded(ctx)
+	s.log.Warn("the lost key was given up: each node's secret has to be entered again", "nodes", secrets)
+	return nil
+}
+
 func canaryAD(keyID string) secret.AD {
 	return secret.AD{Table: "seal_keys", Row: keyID, Column: "canary"}
 }
@@ -116,6 +149,10 @@ func (v *vault) open(sealed []byte, ad secret.AD) (secret.Text, error) {
 	if v.locked != nil {
 		return secret.Text{}, v.locked
 	}
+	if len(sealed) == 0 {
+		return secret.Text{}, &problem.Problem{Kind: problem.Locked, Err: errGivenUp,
+			What: "The stored secret went with Berth's lost key.", Remedy: "Enter the secret again."}
+	}
 	plain, err := v.ring.Open(sealed, ad)
 	switch {
 	case errors.Is(err, secret.ErrAltered):
@@ -193,6 +230,9 @@ type sealedRow struct {
 }
 
 func (s *Store) resealRow(ctx context.Context, row sealedRow) (bool, error) {
+	if len(row.sealed) == 0 {
+		return false, nil // given up
+	}
 	if secret.SealedUnder(row.sealed) == s.vault.ring.KeyID() {
 		return false, nil
 	}

@@ -271,6 +271,59 @@ func TestRotationWithoutTheOldKey(t *testing.T) {
 	}
 }
 
+// A lost key costs the secrets and nothing else.
+func TestGiveUpTheKey(t *testing.T) {
+	onBoth(t, func(t *testing.T, o store.Options) {
+		s := newOwned(t, o)
+		c := storetest.Cluster(t, s.Store, s.alice.ID, "lab")
+		v := storetest.Session(t, s.Store, s.alice.ID, storetest.Start)
+		putHalf(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		o.GiveUp = true
+		if _, err := store.Open(t.Context(), o); !errors.Is(err, store.ErrNotLocked) {
+			t.Errorf("with the right key: %v", err)
+		}
+		o.Keyring = nil
+		made := storetest.Keyring(t)
+		o.MakeKey = func() (*secret.Keyring, error) { return made, nil }
+		if o.Database != "" {
+			if _, err := store.Open(t.Context(), o); !errors.Is(err, secret.ErrKeyAbsent) {
+				t.Errorf("a replica without a key: %v", err)
+			}
+			o.Keyring = made
+		}
+		s.Store = storetest.Open(t, o)
+		if s.Locked() != nil || s.KeyID() != made.KeyID() {
+			t.Fatalf("key %s, %v", s.KeyID(), s.Locked())
+		}
+		_, err := s.ClusterSecret(t.Context(), c.Owner, c.ID)
+		wantLocked(t, "the lost secret", err)
+		if _, _, err := s.Ticket(t.Context(), v.ID); !problem.Is(err, problem.NotFound) {
+			t.Errorf("the lost ticket: %v", err)
+		}
+		if _, _, err := s.SessionByToken(t.Context(), storetest.Hash(v.ID)); err != nil {
+			t.Errorf("the session: %v", err)
+		}
+		if n, err := s.Reseal(t.Context()); err != nil || n != 0 {
+			t.Errorf("a rotation: %d, %v", n, err)
+		}
+		c.Name = "attic"
+		if err := s.UpdateCluster(t.Context(), c, nil); err != nil {
+			t.Errorf("a new name: %v", err)
+		}
+		c.Version++
+		again := secret.New("token of attic")
+		if err := s.UpdateCluster(t.Context(), c, &again); err != nil {
+			t.Fatal(err)
+		}
+		if token, err := s.ClusterSecret(t.Context(), c.Owner, c.ID); err != nil || token.Reveal() != "token of attic" {
+			t.Errorf("the secret that was entered again: %v", err)
+		}
+	})
+}
+
 // A row that nobody can open any more must not keep Berth from starting, nor the others from being sealed anew.
 func TestRotationPassesAlteredRows(t *testing.T) {
 	old, next := secret.NewKey(), secret.NewKey()

@@ -27,3 +27,15 @@ FROM half_logins l JOIN sign_in_hosts h ON h.id = l.host_id ORDER BY l.expires_a
 
 -- name: ResealChallenge :execrows
 UPDATE half_logins SET challenge = sqlc.arg(sealed) WHERE hash = $1 AND challenge = sqlc.arg(before);
+
+-- name: DropSealKeys :exec
+DELETE FROM seal_keys;
+
+-- name: EmptySecrets :execrows
+UPDATE clusters SET secret = sqlc.arg(nothing);
+
+-- name: ForgetAllTickets :exec
+UPDATE sessions SET ticket = NULL, ticket_at = 0, ticket_version = ticket_version + 1, renewing_until = 0;
+
+-- name: DropHalfLogins :exec
+DELETE FROM half_logins;

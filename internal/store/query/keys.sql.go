@@ -24,6 +24,24 @@ func (q *Queries) AddSealKey(ctx context.Context, arg AddSealKeyParams) error {
 	return err
 }
 
+const dropHalfLogins = `-- name: DropHalfLogins :exec
+DELETE FROM half_logins
+`
+
+func (q *Queries) DropHalfLogins(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, dropHalfLogins)
+	return err
+}
+
+const dropSealKeys = `-- name: DropSealKeys :exec
+DELETE FROM seal_keys
+`
+
+func (q *Queries) DropSealKeys(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, dropSealKeys)
+	return err
+}
+
 const dropSealKeysBut = `-- name: DropSealKeysBut :execrows
 DELETE FROM seal_keys WHERE id <> $1
 `
@@ -34,6 +52,27 @@ func (q *Queries) DropSealKeysBut(ctx context.Context, id string) (int64, error)
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const emptySecrets = `-- name: EmptySecrets :execrows
+UPDATE clusters SET secret = $1
+`
+
+func (q *Queries) EmptySecrets(ctx context.Context, nothing []byte) (int64, error) {
+	result, err := q.db.ExecContext(ctx, emptySecrets, nothing)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const forgetAllTickets = `-- name: ForgetAllTickets :exec
+UPDATE sessions SET ticket = NULL, ticket_at = 0, ticket_version = ticket_version + 1, renewing_until = 0
+`
+
+func (q *Queries) ForgetAllTickets(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, forgetAllTickets)
+	return err
 }
 
 const resealChallenge = `-- name: ResealChallenge :execrows
