@@ -150,10 +150,12 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	reach := n.daemonState // what is not a node's is answered by whoever was asked
 	if ep.onNode {
-		if err := n.pass(ep, cl); err != nil {
-			return nil, err
-		}
+		reach = func(*endpoint) error { return n.pass(ep, cl) }
+	}
+	if err := reach(ep); err != nil {
+		return nil, err
 	}
 	if bad := verify(ep.params, cl.args); len(bad) > 0 {
 		return nil, badParams(bad)

@@ -245,6 +245,12 @@ func TestAnswersThatAreFaulty(t *testing.T) {
 			if res := c.get("/nodes/pve1/lxc"); res.status != 595 || res.reason != "Connection refused" {
 				t.Errorf("%d %q", res.status, res.reason)
 			}
+			if res := c.get("/cluster/status"); res.status != 595 {
+				t.Errorf("/cluster/status: %d %q", res.status, res.reason)
+			}
+			if res := c.signIn("root@pam", "x"); res.status != 595 {
+				t.Errorf("signing in: %d %q", res.status, res.reason)
+			}
 			if res := c.get("/nodes/pve1/version"); res.status != 200 {
 				t.Errorf("a call that the proxy answers: %d", res.status)
 			}
