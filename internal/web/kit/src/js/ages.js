@@ -1,22 +1,11 @@
-// Keeps "4 s ago" true. The words are those of kit.Ago in Go.
+// Keeps "4 s ago" true.
+import { ago } from "./words.js";
 
-export function duration(ms) {
-  const s = Math.floor(ms / 1000);
-  if (s < 1) return "0 s";
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 48 * 3600) return `${Math.floor(s / 3600)} h`;
-  return `${Math.floor(s / 86400)} days`;
-}
-
-export function ago(ms) {
-  return ms < 2000 ? "just now" : `${duration(ms)} ago`;
-}
-
-// The server's clock counts, not this machine's: the page says when it was made.
+// The server's clock counts, not this machine's: the page says when it was made, the browser when it came.
 const skew = (() => {
   const made = Date.parse(document.documentElement.dataset.made ?? "");
-  return Number.isNaN(made) ? 0 : made - (performance.timeOrigin + performance.now());
+  const came = performance.timeOrigin + (performance.getEntriesByType("navigation")[0]?.responseStart ?? 0);
+  return Number.isNaN(made) ? 0 : made - came;
 })();
 
 export const now = () => Date.now() + skew;
