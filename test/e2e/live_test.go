@@ -93,7 +93,7 @@ func TestTokenRefused(t *testing.T) {
 	p.waitFor("cards", func() bool { return len(p.shown()) > 50 })
 	d.fault(t, "token-revoked", map[string]any{"cluster": "attic"})
 	p.says("attic")
-	p.see("link", "Edit node")
+	p.see("link", "Change connection")
 	p.accessible()
 	p.shot("token-refused")
 }
