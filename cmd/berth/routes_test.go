@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"log/slog"
@@ -28,6 +29,9 @@ type house struct {
 	owner    person
 	newcomer person
 	clusters []fleet.Cluster
+	dir      string
+	log      *bytes.Buffer
+	people   []demoPerson
 }
 
 // person is somebody who is signed in.
@@ -43,7 +47,9 @@ func newHouse(t *testing.T) *house {
 		t.Fatal(err)
 	}
 	t.Cleanup(sim.Close)
-	a, err := open(t.Context(), DataOptions{Data: t.TempDir()}, WatchOptions{AllowNode: simAddresses(sim)}, slog.New(slog.DiscardHandler))
+	h := &house{T: t, dir: t.TempDir(), log: &bytes.Buffer{}}
+	log := slog.New(slog.NewTextHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	a, err := open(t.Context(), DataOptions{Data: h.dir}, WatchOptions{AllowNode: simAddresses(sim)}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +62,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := &house{T: t, app: a, site: handler.(*web.Server)}
+	h.app, h.site, h.people = a, handler.(*web.Server), told.People
 	h.owner, h.newcomer = h.signIn(told.People[0]), h.signIn(told.People[1])
 	if h.clusters, err = a.store.Clusters(t.Context(), string(h.owner.User.ID)); err != nil || len(h.clusters) != 2 {
 		t.Fatalf("%d clusters, %v", len(h.clusters), err)
