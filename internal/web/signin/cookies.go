@@ -13,7 +13,7 @@ import (
 // begins with __Host-, so that no other host or path can set it.
 type cookie struct {
 	name string
-	life time.Duration // 0: until the browser ends it
+	life time.Duration // of the session's, as long as the session itself
 	same http.SameSite
 }
 
@@ -44,6 +44,18 @@ func (c cookie) get(r *http.Request) string {
 
 func (c cookie) set(w http.ResponseWriter, r *http.Request, value string) {
 	c.write(w, r, value, int(c.life/time.Second))
+}
+
+// setUntil keeps the cookie until then; the zero time is until the browser ends.
+func (c cookie) setUntil(w http.ResponseWriter, r *http.Request, value secret.Text, until time.Time) {
+	if value.Empty() {
+		return
+	}
+	left := 0
+	if !until.IsZero() {
+		left = max(1, int(time.Until(until)/time.Second))
+	}
+	c.write(w, r, value.Reveal(), left)
 }
 
 func (c cookie) setSecret(w http.ResponseWriter, r *http.Request, value secret.Text) {

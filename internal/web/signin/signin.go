@@ -94,7 +94,7 @@ func (p *Pages) returnTo(typed string) string {
 
 // welcome sets what the browser keeps of a sign-in or proof that is done, and sends it on.
 func (p *Pages) welcome(w http.ResponseWriter, r *http.Request, done account.Progress) error {
-	sessionCookie.setSecret(w, r, done.Token)
+	sessionCookie.setUntil(w, r, done.Token, done.Viewer.Session.ExpiresAt)
 	deviceCookie.setSecret(w, r, done.Device)
 	if halfCookie.get(r) != "" {
 		halfCookie.drop(w, r)

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/internal/account"
 	"berth/internal/authority"
@@ -140,7 +141,7 @@ func body(t *testing.T, r *http.Response) string {
 }
 
 func in() account.Progress {
-	return account.Progress{Token: secret.New("session-token"), Device: secret.New("device-token"), Viewer: account.Viewer{User: account.User{ID: "u1", Admin: true}}}
+	return account.Progress{Token: secret.New("session-token"), Device: secret.New("device-token"), Viewer: account.Viewer{User: account.User{ID: "u1", Admin: true}, Session: account.Session{ExpiresAt: time.Now().Add(time.Hour)}}}
 }
 
 func TestReturnToIsAPageOfOurs(t *testing.T) {
@@ -175,6 +176,9 @@ func TestCookies(t *testing.T) {
 			if c == nil || !c.HttpOnly || c.Secure != secure || c.Path != "/" || c.Domain != "" || c.SameSite != http.SameSiteLaxMode {
 				t.Errorf("secure %v: %s is %+v", secure, name, c)
 			}
+		}
+		if c := cookieOf(answer, prefix+"berth-session"); c.MaxAge < 3500 || c.MaxAge > 3600 {
+			t.Errorf("the session's cookie lives %d s, the session an hour", c.MaxAge)
 		}
 		for _, name := range []string{"berth-set-up", "berth-half"} {
 			if c := cookieOf(answer, prefix+name); c == nil || c.MaxAge >= 0 {
