@@ -46,6 +46,14 @@ type reader struct {
 	header http.Header
 	buf    bytes.Buffer
 	stuck  error // what a write gives, when set
+	limits []time.Time
+}
+
+func (r *reader) SetWriteDeadline(t time.Time) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.limits = append(r.limits, t)
+	return nil
 }
 
 func (r *reader) Header() http.Header { return r.header }
@@ -332,6 +340,19 @@ func TestSlowReadersAreDropped(t *testing.T) {
 		}
 		if s.eyes.watching != 1 || *result != nil {
 			t.Errorf("%d streams are open, %v", s.eyes.watching, *result)
+		}
+	})
+}
+
+// Over HTTP/2 a deadline that passes between two events would end the stream.
+func TestWritesAreLimitedAndSilenceIsNot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(full())
+		defer s.pages.Close()
+		r, leave, _ := s.listen("ann", "")
+		defer leave()
+		if len(r.limits) != 2 || time.Until(r.limits[0]) != writeLimit || !r.limits[1].IsZero() {
+			t.Errorf("write deadlines %v", r.limits)
 		}
 	})
 }

@@ -125,6 +125,8 @@ func (s *stream) event(name, id string, data []byte) {
 	s.buf = append(append(append(s.buf, "data: "...), data...), "\n\n"...)
 }
 
+// flush sends what was gathered, within writeLimit. Between flushes there is no
+// deadline: over HTTP/2 one that passes ends the stream though nobody writes.
 func (s *stream) flush() error {
 	// Not every writer knows deadlines (tests); then the server's own hold.
 	_ = s.control.SetWriteDeadline(time.Now().Add(writeLimit))
@@ -140,5 +142,6 @@ func (s *stream) flush() error {
 	if err := s.control.Flush(); err != nil {
 		return fmt.Errorf("flushing the stream: %w", err)
 	}
+	_ = s.control.SetWriteDeadline(time.Time{})
 	return nil
 }
