@@ -271,7 +271,7 @@ func StatusPill(s fleet.Status, staleAge string) templ.Component {
 			templ_7745c5c3_Var12 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		tone, icon, word := statusLook(s)
+		tone, icon, word := StatusLook(s)
 		if staleAge != "" {
 			templ_7745c5c3_Err = Pill(Warning, "clock", word+", "+staleAge).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {

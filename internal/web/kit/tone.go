@@ -33,8 +33,8 @@ func (t Tone) word() string {
 	return "Note"
 }
 
-// statusLook is how a container's status is drawn: always a word and an icon too.
-func statusLook(s fleet.Status) (tone Tone, icon, word string) {
+// StatusLook is how a container's status is drawn: always a word and an icon too.
+func StatusLook(s fleet.Status) (tone Tone, icon, word string) {
 	switch s {
 	case fleet.Running:
 		return Success, "play", "Running"
@@ -56,12 +56,12 @@ func nodeLook(s fleet.NodeState) (tone Tone, icon, word string) {
 	return Neutral, "circle-dashed", "Not seen yet"
 }
 
-// LevelOf is how a bar of that ratio is coloured: warning above 75 %, bad above 90 % (decision: attention above 90 %).
+// LevelOf is how a bar of that ratio is coloured: warning above 70 %, bad above 90 % (decision: attention above 90 %).
 func LevelOf(ratio float64) Tone {
 	switch {
 	case ratio > 0.9:
 		return Failure
-	case ratio > 0.75:
+	case ratio > 0.7:
 		return Warning
 	}
 	return Info
