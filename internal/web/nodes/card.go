@@ -158,10 +158,6 @@ func (in cardInput) member(id fleet.ClusterID, m fleet.Member, seen *fleet.Clust
 	return v
 }
 
-func id2(id fleet.ClusterID, node string) string {
-	return fleet.NodeID{Cluster: id, Name: node}.String()
-}
-
 // state says in one word how the cluster does, and what is wrong where it is not well.
 func (in cardInput) state(v *cardView, c fleet.Cluster, seen *fleet.ClusterPicture) {
 	down := slices.Collect(func(yield func(string) bool) {
