@@ -196,7 +196,7 @@ func TestPermissionDoctor(t *testing.T) {
 	p.says("is added")
 	p.waitFor("what it means", func() bool {
 		p.goTo(d.URL + "/")
-		return strings.Contains(p.text(), "This token may see 0 containers: it lacks VM.Audit.")
+		return strings.Contains(p.text(), "This token may see 0 containers: it lacks VM.Audit")
 	})
 }
 

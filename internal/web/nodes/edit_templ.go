@@ -346,7 +346,7 @@ func defaultButton(cluster string, m memberView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = kit.Button(kit.ButtonProps{Small: true, Icon: "star", Attrs: templ.Attributes{"aria-label": "Make " + m.Name + " the default node"}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = kit.Button(kit.ButtonProps{Small: true, Icon: "star", Attrs: templ.Attributes{"aria-label": "Make default: " + m.Name}}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var14), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
