@@ -57,8 +57,7 @@ func (s *Service) Repin(ctx context.Context, v account.Viewer, id account.HostID
 
 // RepinHost pins the leaf that an operator has read on the node itself, when
 // nobody can sign in any more. It connects to nothing. A host that was under a
-// CA is left with that one address; the CA is carried over again at the next
-// sign-in of an administrator.
+// CA is left with that one address; the CA is carried over again at the next sign-in.
 func (s *Service) RepinHost(ctx context.Context, id account.HostID, hostPort, fingerprint string) error {
 	host, err := s.store.SignInHost(ctx, id)
 	if err != nil {

@@ -17,7 +17,7 @@ func (s *Service) signedIn(ctx context.Context, t try, login account.Login) (acc
 		return account.Progress{}, err
 	}
 	// Before the ticket is kept: it is sealed for the host's pin, and does not survive a change of that.
-	s.carryCA(ctx, t.host, user, login.Ticket)
+	s.carryCA(ctx, t.host, login.Ticket)
 	now := s.now()
 	token, hash := newToken(tokenSize)
 	session := account.Session{

@@ -34,11 +34,11 @@ func (s *Service) trust(ctx context.Context, address authority.Address, fingerpr
 }
 
 // carryCA moves a host from the leaf that was confirmed to the cluster's own
-// CA, read over the pinned connection with an administrator's ticket: else the
+// CA, read over the pinned connection with the ticket of who signs in: else the
 // yearly renewal of that leaf would lock everybody out. Failing to is no
 // failure of the sign-in.
-func (s *Service) carryCA(ctx context.Context, host account.SignInHost, user account.User, ticket secret.Text) {
-	if !user.Admin || host.Authority.Trust.Mode != authority.LeafPin {
+func (s *Service) carryCA(ctx context.Context, host account.SignInHost, ticket secret.Text) {
+	if host.Authority.Trust.Mode != authority.LeafPin {
 		return
 	}
 	trust, err := s.pve.CA(ctx, host.Authority, ticket)
