@@ -217,10 +217,10 @@ func TestProbesAreLimited(t *testing.T) {
 	b := newBench(t)
 	by := b.person("root@pam")
 	var err error
-	for range 31 {
+	for range 91 {
 		_, err = b.Look(t.Context(), by, "127.0.0.1", "")
 	}
-	wants(t, "the 31st look", err, problem.TooMany, "")
+	wants(t, "the 91st look", err, problem.TooMany, "")
 	other := b.person("anna@pve")
 	_, err = b.Look(t.Context(), other, "127.0.0.1", "")
 	wants(t, "another person's first", err, problem.Blocked, "")

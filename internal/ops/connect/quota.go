@@ -14,7 +14,7 @@ const (
 	MaxClusters  = 250 // entries
 	MaxAddresses = 32  // of one cluster
 	maxMembers   = 128 // that are shown and kept; Proxmox's own limit is lower
-	maxProbes    = 30  // connections set off by hand in probeWindow
+	maxProbes    = 90  // connections set off by hand in probeWindow: adding one takes three
 	probeWindow  = 10 * time.Minute
 )
 

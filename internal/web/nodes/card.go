@@ -51,6 +51,7 @@ type cardView struct {
 	Notices    []fleet.Notice
 	Doctor     doctorView
 	Open       bool // the doctor is unfolded
+	Brief      bool // what the token may do is on the node's own page
 	Test       *testView
 }
 

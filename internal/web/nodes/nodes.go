@@ -160,10 +160,15 @@ func (p *Pages) cards(r *http.Request, clusters []fleet.Cluster) (listView, erro
 	in := cardInput{picture: p.pictures.Picture(owner), node: node, now: p.now(), rights: p.verbs.RightsOf, test: p.verbs.LastTest}
 	v := listView{}
 	for _, c := range clusters {
-		v.Cards = append(v.Cards, in.card(c))
+		card := in.card(c)
+		card.Brief = len(clusters) > maxFullCards
+		v.Cards = append(v.Cards, card)
 	}
 	return v, nil
 }
+
+// maxFullCards is how many entries are drawn with all that their tokens may do; above, that is a page for each.
+const maxFullCards = 12
 
 // done leaves a toast and leads on.
 func done(w http.ResponseWriter, r *http.Request, kind kit.Tone, text, to string) error {

@@ -54,6 +54,7 @@ func pages() map[string]templ.Component {
 	return map[string]templ.Component{
 		"empty":              listPage(listView{}),
 		"list":               listPage(listView{Cards: []cardView{all.card(lab()), all.card(attic())}}),
+		"brief":              listPage(listView{Cards: []cardView{brief(all.card(lab()))}}),
 		"tested":             listPage(listView{Cards: []cardView{tested.card(lab())}}),
 		"halted":             listPage(listView{Cards: []cardView{all.card(halted), all.card(refused)}}),
 		"never-seen":         listPage(listView{Cards: []cardView{input().card(lab())}}),
@@ -74,6 +75,11 @@ func pages() map[string]templ.Component {
 		"connection-changed": connectionPage(asking),
 		"delete":             deletePage(deleteView{Cluster: lab(), Containers: 31, Command: fleet.RemoveTokenCommand("root@pam!berth")}),
 	}
+}
+
+func brief(c cardView) cardView {
+	c.Brief = true
+	return c
 }
 
 func drawn(t *testing.T, c templ.Component) string {

@@ -25,6 +25,9 @@ func foundTitle(f fleet.Finding) string {
 func foundTrust(f fleet.Finding) string {
 	switch f.Trust.Mode {
 	case authority.CAPin:
+		if f.Standalone {
+			return "Its own CA is pinned. It must show a certificate that this CA signed and that names it; renewals pass."
+		}
 		return "Its own CA is pinned. Each member must show a certificate that this CA signed and that names it; renewals pass."
 	case authority.Public:
 		return "A public CA vouches for the host name, as browsers do it."
