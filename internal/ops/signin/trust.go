@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"berth/internal/account"
 	"berth/internal/audit"
@@ -33,6 +34,9 @@ func (s *Service) trust(ctx context.Context, address authority.Address, fingerpr
 	return pinned, realms, nil
 }
 
+// carryWithin is how long a person waits for it at most.
+const carryWithin = 5 * time.Second
+
 // carryCA moves a host from the leaf that was confirmed to the cluster's own
 // CA, read over the pinned connection with the ticket of who signs in: else the
 // yearly renewal of that leaf would lock everybody out. Failing to is no
@@ -41,6 +45,8 @@ func (s *Service) carryCA(ctx context.Context, host account.SignInHost, ticket s
 	if host.Authority.Trust.Mode != authority.LeafPin {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, carryWithin)
+	defer cancel()
 	trust, err := s.pve.CA(ctx, host.Authority, ticket)
 	if err != nil {
 		s.log.Info("the sign-in host stays pinned to its certificate", "host", host.Name, "reason", err)
