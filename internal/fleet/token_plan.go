@@ -27,7 +27,8 @@ type PlannedCall struct {
 // TokenPlan is what making the token would do. Nothing was changed for it.
 type TokenPlan struct {
 	Host      string              // name of the sign-in host on which it is made
-	Authority authority.Authority // of that host
+	Authority authority.Authority // of that host: the ticket goes nowhere else
+	Ways      []authority.Address // those of the host where the found trust holds: the new entry's first addresses
 	TokenID   string
 	Finding   Finding
 	Expires   time.Time

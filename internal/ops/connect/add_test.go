@@ -92,6 +92,14 @@ func TestSecondEntryBecomesAnotherAddress(t *testing.T) {
 	}
 	_, err = b.Look(t.Context(), by, c.Address.HostPort(), "")
 	wants(t, "an address that is there already", err, problem.Conflict, "address")
+
+	// It changes where a stored secret goes: not without a fresh proof.
+	b.clock.Add(11 * 60e9)
+	_, err = b.Check(t.Context(), by, b.candidate("lab", "pve3", "third", "PVEAuditor"))
+	wants(t, "without a fresh proof", err, problem.NeedProof, "")
+	if _, err := b.Check(t.Context(), by, b.candidate("attic", "attic", "third", "PVEAuditor")); err != nil {
+		t.Errorf("a new entry needs none: %v", err)
+	}
 }
 
 func TestTwoOwnersOfOneProxmoxStayApart(t *testing.T) {

@@ -38,7 +38,14 @@ func (s *Service) Check(ctx context.Context, by account.By, c fleet.Candidate) (
 			return err
 		}
 		f = found
-		return s.recognise(ctx, by, &f)
+		if err := s.recognise(ctx, by, &f); err != nil {
+			return err
+		}
+		if f.Known != nil && !by.Viewer.Session.Proved(s.now()) {
+			// It would change an entry's addresses and secret.
+			return problem.New(problem.NeedProof, fmt.Sprintf("This is your “%s”. Your password is needed again to change it.", f.Known.Name), "")
+		}
+		return nil
 	})
 	return f, err
 }

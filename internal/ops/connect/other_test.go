@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"berth/internal/account"
+	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/problem"
 	"berth/internal/pvesim"
@@ -186,6 +187,22 @@ func TestMakeToken(t *testing.T) {
 				t.Error("it is offered again")
 			}
 		})
+	}
+}
+
+// The entry's own CA is pinned although the sign-in host was confirmed by its leaf, and the same cluster is known again by it.
+func TestMadeTokensEntryIsTheSameCluster(t *testing.T) {
+	b := newBench(t)
+	by := b.person("root@pam")
+	c, _, err := makeToken(b, by, wish())
+	if err != nil || c.Authority.Trust.Mode != authority.CAPin {
+		t.Fatalf("made %+v, %v", c.Authority, err)
+	}
+	other := b.person("anna@pve")
+	b.add(other, b.candidate("lab", "pve1", "berth2", "PVEAuditor"), "lab")
+	_, err = b.Prepare(t.Context(), other, wish())
+	if p := problem.Of(err); p == nil {
+		t.Errorf("a token is planned for a cluster that is there already: %v", err)
 	}
 }
 

@@ -29,7 +29,11 @@ func (s *Service) Offered(ctx context.Context, by account.By) (account.SignInHos
 		return host, false, fmt.Errorf("reading clusters: %w", err)
 	}
 	known := slices.ContainsFunc(clusters, func(c fleet.Cluster) bool {
-		return c.Authority.Trust.Fingerprint == host.Authority.Trust.Fingerprint
+		return c.Authority.Trust.Fingerprint == host.Authority.Trust.Fingerprint ||
+			slices.ContainsFunc(host.Authority.Addresses, func(a authority.Address) bool {
+				_, there := sameAddress(c.Authority.Addresses, a)
+				return there
+			})
 	})
 	return host, !known, nil
 }
@@ -46,7 +50,7 @@ func (s *Service) Prepare(ctx context.Context, by account.By, w fleet.TokenWish)
 		return fleet.TokenPlan{}, err
 	}
 	if !offered {
-		return fleet.TokenPlan{}, problem.New(problem.Conflict, "This Proxmox is one of your nodes already.", "Edit that entry to give it another token.")
+		return fleet.TokenPlan{}, alreadyMine()
 	}
 	if err := s.probing(ctx, by); err != nil {
 		return fleet.TokenPlan{}, err
@@ -119,7 +123,13 @@ func (s *Service) prepare(ctx context.Context, by account.By, host account.SignI
 	if err != nil {
 		return fleet.TokenPlan{}, err
 	}
-	p := fleet.TokenPlan{Host: host.Name, Authority: host.Authority, TokenID: by.Viewer.User.PVEUser + "!" + w.Name, Finding: f,
+	if err := s.recognise(ctx, by, &f); err != nil {
+		return fleet.TokenPlan{}, err
+	}
+	if f.Known != nil {
+		return fleet.TokenPlan{}, alreadyMine()
+	}
+	p := fleet.TokenPlan{Host: host.Name, Authority: host.Authority, Ways: s.hostWays(ctx, host, f), TokenID: by.Viewer.User.PVEUser + "!" + w.Name, Finding: f,
 		Expires: s.now().AddDate(0, 0, w.Days).Truncate(time.Second), Grants: w.Tier.Grants(w.Pools)}
 	for _, tier := range []fleet.Tier{fleet.TierLook, fleet.TierManage} {
 		if !slices.ContainsFunc(p.Grants, func(g fleet.Grant) bool { return g.Role == tier.Role() }) {
@@ -144,13 +154,29 @@ func (s *Service) askHost(ctx context.Context, conn Connection, host account.Sig
 	if err != nil {
 		return f, err
 	}
-	f.Trust = host.Authority.Trust
-	for i := range f.Members { // the confirmed addresses are taken as they are
-		m := &f.Members[i]
-		m.Local = m.Local || slices.ContainsFunc(host.Authority.Addresses, func(a authority.Address) bool { return a.Node == m.Name })
+	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
+		return f, err
 	}
 	s.otherWays(ctx, &f)
 	return f, nil
+}
+
+// hostWays are the sign-in host's own addresses, as far as the cluster's trust holds there.
+func (s *Service) hostWays(ctx context.Context, host account.SignInHost, f fleet.Finding) []authority.Address {
+	ways := []authority.Address{f.Address}
+	for _, a := range host.Authority.Addresses {
+		if _, there := sameAddress(ways, a); there {
+			continue
+		}
+		if s.greet(ctx, authority.Authority{Addresses: []authority.Address{a}, Trust: f.Trust}) == nil {
+			ways = append(ways, a)
+		}
+	}
+	return ways
+}
+
+func alreadyMine() error {
+	return problem.New(problem.Conflict, "This Proxmox is one of your nodes already.", "Edit that entry to give it another token.")
 }
 
 // fitting refuses a role of Berth's name that somebody made differently: it is never overwritten, nor taken when it holds too much.

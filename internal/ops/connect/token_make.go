@@ -54,19 +54,23 @@ func (s *Service) newEntry(by account.By, p fleet.TokenPlan, choice fleet.Confir
 	if wrong != "" {
 		return fleet.Cluster{}, problem.Field("label", wrong)
 	}
-	also, err := addressesOf(p.Finding, choice.Also)
+	addresses, err := addressesOf(p.Finding, choice.Also)
 	if err != nil {
 		return fleet.Cluster{}, err
 	}
-	addresses := append([]authority.Address(nil), p.Authority.Addresses...)
-	for _, a := range also {
+	for _, a := range p.Ways {
 		if _, there := sameAddress(addresses, a); !there {
 			addresses = append(addresses, a)
 		}
 	}
+	if p.Finding.Trust.Mode != authority.LeafPin {
+		for i := range addresses {
+			addresses[i].Leaf = ""
+		}
+	}
 	now := s.now()
 	return fleet.Cluster{ID: fleet.ClusterID(newID()), Owner: by.Owner(), Name: name, Standalone: p.Finding.Standalone,
-		Authority: authority.Authority{Addresses: addresses, Trust: p.Authority.Trust}, TokenID: p.TokenID,
+		Authority: authority.Authority{Addresses: addresses, Trust: p.Finding.Trust}, TokenID: p.TokenID,
 		Members: membersOf(p.Finding, nil), CreatedAt: now, UpdatedAt: now, Version: 1}, nil
 }
 

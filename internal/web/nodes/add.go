@@ -74,7 +74,10 @@ func (p *Pages) drawAdd(w http.ResponseWriter, r *http.Request, status int, v ad
 
 // refuse draws the step again with the problem and what was typed.
 func (p *Pages) refuse(w http.ResponseWriter, r *http.Request, v addView, err error) error {
-	if v.Problem = problem.Of(err); v.Problem == nil || v.Problem.Kind == problem.NeedProof {
+	if problem.Is(err, problem.NeedProof) {
+		return kit.Redirect(w, r, kit.URL.Proof(kit.URL.NodeNew()))
+	}
+	if v.Problem = problem.Of(err); v.Problem == nil {
 		return err
 	}
 	return p.drawAdd(w, r, statusOf(v.Problem.Kind), v)

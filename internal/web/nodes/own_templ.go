@@ -429,7 +429,7 @@ func planForm(v ownView, plan fleet.TokenPlan) templ.Component {
 			templ_7745c5c3_Err = kit.KeyValue([]kit.KV{
 				{Key: "Token", Value: plan.TokenID, Mono: true},
 				{Key: "Expires", Value: kit.Day(plan.Expires)},
-				{Key: "Trust", Value: "As for signing in: " + trustOf(plan)},
+				{Key: "Trust", Value: foundTrust(plan.Finding)},
 				{Key: pinLabel(plan.Finding.Trust), Show: kit.Fingerprint(plan.Finding.Trust.Fingerprint)},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
@@ -520,10 +520,6 @@ func whyNotMake(plan fleet.TokenPlan) string {
 		return "Your account lacks " + strings.Join(plan.Lacks, "; ") + "."
 	}
 	return ""
-}
-
-func trustOf(plan fleet.TokenPlan) string {
-	return trustText(fleet.Cluster{Authority: plan.Authority, Standalone: plan.Finding.Standalone})
 }
 
 var _ = templruntime.GeneratedTemplate
