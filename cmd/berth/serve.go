@@ -82,7 +82,7 @@ func (o HTTPOptions) listen(a *app, log *slog.Logger) (*listener, error) {
 		l.Listener = tls.NewListener(l.Listener, &tls.Config{
 			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}})
 	}
-	l.url = scheme + "://" + l.Addr().String()
+	l.url = scheme + "://" + shownAddress(addrPort(l.Listener), net.InterfaceAddrs)
 	if o.PublicURL != nil {
 		l.url = o.PublicURL.Scheme + "://" + o.PublicURL.Host
 	}
@@ -102,6 +102,22 @@ func (o HTTPOptions) listen(a *app, log *slog.Logger) (*listener, error) {
 		}
 	}
 	return l, nil
+}
+
+// shownAddress is a listener's address as a person can open it: in place of
+// “every address” the first of this machine's that others can reach.
+func shownAddress(at netip.AddrPort, all func() ([]net.Addr, error)) string {
+	if !at.Addr().IsUnspecified() {
+		return at.String()
+	}
+	own, _ := all() // without any, loopback is what is left
+	for _, a := range own {
+		p, err := netip.ParsePrefix(a.String())
+		if err == nil && p.Addr().IsGlobalUnicast() {
+			return netip.AddrPortFrom(p.Addr(), at.Port()).String()
+		}
+	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
 }
 
 func addrPort(l net.Listener) netip.AddrPort {
