@@ -67,7 +67,9 @@ func (o Order) Compare(a, b *Subject) int {
 		if c = last(xok, yok); c != 0 {
 			return c
 		}
-		c = cmp.Compare(x, y)
+		if xok {
+			c = cmp.Compare(x, y)
+		}
 	default:
 		c = cmp.Compare(a.nameKey, b.nameKey)
 	}

@@ -1,5 +1,7 @@
 // Sorting, as internal/fleet/query_order.go has it.
 
+import {lower} from "./query.js"
+
 export const orderKeys = ["name", "vmid", "node", "status", "cpu", "mem", "disk", "uptime", "tags"]
 
 const statusRank = {unknown: 0, running: 1, suspended: 2, stopped: 3}
@@ -11,7 +13,7 @@ export function parseOrder(text) {
 
 // naturalKey makes "web2" come before "web10", whatever the case.
 export function naturalKey(text) {
-  return text.toLowerCase().replace(/[0-9]+/g, run => {
+  return lower(text).replace(/[0-9]+/g, run => {
     const digits = run.replace(/^0+/, "")
     return String.fromCharCode(48 + Math.min(digits.length, 40)) + digits
   })

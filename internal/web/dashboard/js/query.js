@@ -11,12 +11,18 @@ const oneOf = new Set(["node", "cluster", "status", "vmid", "pool"])
 const sizeUnits = {k: 1 / 1024, m: 1, g: 1024, t: 1024 * 1024}
 const timeUnits = {s: 1, m: 60, min: 60, h: 3600, d: 86400, w: 7 * 86400}
 
+// lower is Go's strings.ToLower: letter by letter, whatever stands beside it.
+export function lower(text) {
+  if (!/[^\0-\x7f]/.test(text)) return text.toLowerCase()
+  return Array.from(text, c => c === "İ" ? "i" : c.toLowerCase()).join("")
+}
+
 // textOf is what plain words are looked for in.
 export function textOf(s) {
   let text = ""
   for (const part of [s.name, s.vmid, s.node, s.label, s.clusterName, s.pool, ...(s.tags ?? []), ...(s.addresses ?? [])])
     if (part) text += part + "\n"
-  return text.toLowerCase()
+  return lower(text)
 }
 
 function words(text) {
@@ -39,7 +45,7 @@ function words(text) {
 function splitKey({bare, whole}) {
   const i = bare.search(/[:<>=]/)
   if (i <= 0) return null
-  const key = bare.slice(0, i).toLowerCase()
+  const key = lower(bare.slice(0, i))
   let op = whole[i], rest = whole.slice(i + 1)
   if (op === ":" && numberKeys.has(key)) {
     const m = /^(>=|<=|>|<|=)/.exec(rest)
@@ -51,7 +57,7 @@ function splitKey({bare, whole}) {
 
 function comparison(key, op, rest) {
   const c = {key, op: op === ":" ? "=" : op, value: 0, percent: false}
-  rest = rest.toLowerCase()
+  rest = lower(rest)
   if (key === "uptime") {
     if (!/^(?:[0-9]+(?:\.[0-9]+)?(?:s|min|m|h|d|w))+$/.test(rest)) return `“${rest}” is no time: write uptime>3d, with s, m, h, d or w.`
     for (const m of rest.matchAll(/([0-9]+(?:\.[0-9]+)?)(s|min|m|h|d|w)/g)) c.value += Number(m[1]) * timeUnits[m[2]]
@@ -75,8 +81,8 @@ function term(w, problems) {
     return {not: w.not, key: number, values: [], cmp}
   }
   const key = at && textKeys.get(at.key)
-  if (!key || (at.op !== ":" && at.op !== "=")) return {not: w.not, key: "", values: [w.whole.toLowerCase()]}
-  const values = at.rest.toLowerCase().split(",").filter(Boolean)
+  if (!key || (at.op !== ":" && at.op !== "=")) return {not: w.not, key: "", values: [lower(w.whole)]}
+  const values = lower(at.rest).split(",").filter(Boolean)
   if (key === "status") for (const v of values) if (!statusWords.includes(v)) {
     problems.push(`“${v}” is no status: use one of ${statusWords.join(", ")}.`)
     return null
@@ -106,17 +112,17 @@ function matches(terms, s) {
 const holds = (t, s) => t.cmp ? compares(t.cmp, s) : t.values.some(v => has(s, t.key, v))
 
 function has(s, key, v) {
-  const like = text => glob(v, String(text).toLowerCase())
+  const like = text => glob(v, lower(String(text)))
   switch (key) {
     case "": return s.text.includes(v)
     case "node": return like(s.node) || (!!s.label && like(s.label)) || (v.includes("/") && like(`${s.clusterName}/${s.node}`))
     case "cluster": return like(s.clusterName)
     case "tag": return s.tags.some(like)
     case "status": return hasStatus(s, v)
-    case "name": return s.name.toLowerCase().includes(v)
+    case "name": return lower(s.name).includes(v)
     case "vmid": return like(s.vmid)
     case "pool": return !!s.pool && like(s.pool)
-    case "ip": return s.addresses.some(a => a.toLowerCase().includes(v))
+    case "ip": return s.addresses.some(a => lower(a).includes(v))
     case "lock": return !!s.lock && like(s.lock)
   }
   return false
