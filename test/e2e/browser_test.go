@@ -20,7 +20,6 @@ import (
 	"github.com/chromedp/cdproto/input"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -113,9 +112,6 @@ func (p *Page) tab() *Page {
 	q.start()
 	return q
 }
-
-// front makes it the tab that is looked at: a browser does not draw the others.
-func (p *Page) front() { p.t.Helper(); call(p, page.BringToFront, cdp.Empty{}) }
 
 func (p *Page) start() {
 	p.t.Helper()

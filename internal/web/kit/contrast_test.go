@@ -1,7 +1,6 @@
 package kit
 
 import (
-	"fmt"
 	"math"
 	"os"
 	"regexp"
@@ -74,7 +73,7 @@ func TestContrast(t *testing.T) {
 		}
 		for theme, c := range map[string]float64{"light": contrast(ink.light, ground.light), "dark": contrast(ink.dark, ground.dark)} {
 			if c < p.least {
-				t.Error(fmt.Sprintf("%s on %s in the %s theme: %.2f to 1, at least %.1f", p.ink, p.ground, theme, c, p.least))
+				t.Errorf("%s on %s in the %s theme: %.2f to 1, at least %.1f", p.ink, p.ground, theme, c, p.least)
 			}
 		}
 	}
