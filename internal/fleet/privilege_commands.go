@@ -76,9 +76,8 @@ func roleCommands(grants []Grant) []string {
 
 // roleCommand makes the role, or adds to one that an earlier Berth asked for.
 func roleCommand(t Tier) string {
-	privileges := shellQuote(strings.Join(t.Privileges(), ","))
-	return "pveum role add " + t.Role() + " --privs " + privileges +
-		" 2>/dev/null || pveum role modify " + t.Role() + " --privs " + privileges + " --append 1"
+	return "pveum role add " + t.Role() + " 2>/dev/null; pveum role modify " + t.Role() + " --privs " +
+		shellQuote(strings.Join(t.Privileges(), ",")) + " --append 1"
 }
 
 func missingGrants(p Permissions, verdicts []Verdict) []Grant {

@@ -135,7 +135,7 @@ func TestExamineBoundsAFloodOfPaths(t *testing.T) {
 }
 
 func TestGrantCommands(t *testing.T) {
-	const role = "pveum role add BerthLook --privs 'Datastore.Audit,Pool.Audit,SDN.Audit,Sys.Audit,VM.Audit' 2>/dev/null || " +
+	const role = "pveum role add BerthLook 2>/dev/null; " +
 		"pveum role modify BerthLook --privs 'Datastore.Audit,Pool.Audit,SDN.Audit,Sys.Audit,VM.Audit' --append 1"
 	looking := func(p Permissions) []Verdict {
 		return slices.DeleteFunc(Examine(p), func(v Verdict) bool { return !v.Thing.Now })
