@@ -69,7 +69,7 @@ func routes() []kit.Route {
 			return kit.Render(w, r, 200, kit.Frame{Title: "Components", Subtitle: "Every one of them, in one place", Section: kit.SectionDashboard,
 				Crumbs:  []kit.Crumb{{Text: "Settings", URL: kit.URL.Settings()}},
 				Tabs:    []kit.Tab{{Text: "Overview", URL: "/", Current: true}, {Text: "Services", URL: "/"}, {Text: "Events", URL: "/"}},
-				Actions: headActions(), Beside: kit.StatusPill("running", "")}, gallery(now))
+				Actions: headActions(), Beside: kit.Pill(kit.Success, "play", "Running")}, gallery(now))
 		}),
 		page("/forms", func(w http.ResponseWriter, r *http.Request) error {
 			return kit.Render(w, r, 200, kit.Frame{Title: "Add node", Section: kit.SectionSettings, Narrow: true,

@@ -21,7 +21,7 @@ func (guests) PaletteItems(context.Context) iter.Seq[kit.PaletteItem] {
 			}
 		}
 		for i, name := range []string{"gitea", "jellyfin", "postgres-main", "web-staging", "vaultwarden", "build-runner", "adguard", "docs-old"} {
-			if !yield(kit.PaletteItem{Kind: "container", Title: name, Note: fmt.Sprintf("%d on pve%d", 101+i*3, i%3+1), Find: "prod", URL: kit.URL.DashboardSearch(name)}) {
+			if !yield(kit.PaletteItem{Kind: "container", Title: name, Note: fmt.Sprintf("%d on pve%d", 101+i*3, i%3+1), Find: "prod", URL: kit.URL.Dashboard()}) {
 				return
 			}
 		}

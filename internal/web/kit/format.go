@@ -49,19 +49,6 @@ func OfBytes(part, whole int64) string {
 	return short(float64(max(part, 0))/size) + " of " + short(float64(whole)/size) + " " + unit
 }
 
-// Percent writes a ratio of 0 to 1 as "31 %"; below one percent, but not zero, "<1 %".
-func Percent(f float64) string {
-	switch {
-	case math.IsNaN(f) || f <= 0:
-		return "0 %"
-	case f < 0.01:
-		return "<1 %"
-	case f > 99.99:
-		f = 99.99
-	}
-	return strconv.Itoa(int(math.Round(f*100))) + " %"
-}
-
 // Duration is a length of time in its one largest unit: "4 s", "12 min", "3 h", "41 days".
 func Duration(d time.Duration) string {
 	switch {

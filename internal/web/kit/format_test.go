@@ -38,19 +38,6 @@ func TestOfBytes(t *testing.T) {
 	}
 }
 
-func TestPercent(t *testing.T) {
-	nan := 0.0
-	nan /= nan
-	for _, c := range []struct {
-		f    float64
-		want string
-	}{{-1, "0 %"}, {0, "0 %"}, {nan, "0 %"}, {0.004, "<1 %"}, {0.01, "1 %"}, {0.314, "31 %"}, {1, "100 %"}, {1.2, "120 %"}, {1e9, "9999 %"}} {
-		if got := Percent(c.f); got != c.want {
-			t.Errorf("Percent(%v) = %q, want %q", c.f, got, c.want)
-		}
-	}
-}
-
 func TestTimes(t *testing.T) {
 	now := time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

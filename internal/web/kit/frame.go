@@ -88,11 +88,6 @@ func RenderBare(w http.ResponseWriter, r *http.Request, status int, title string
 	return send(w, r, status, bare(layoutOf(w, r, Frame{Title: title}), content))
 }
 
-// RenderFragment draws a part of a page, for the page's own script.
-func RenderFragment(w http.ResponseWriter, r *http.Request, status int, content templ.Component) error {
-	return send(w, r, status, content)
-}
-
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func send(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {

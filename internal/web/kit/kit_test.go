@@ -15,7 +15,6 @@ import (
 	"golang.org/x/net/html"
 
 	"berth/internal/account"
-	"berth/internal/fleet"
 	"berth/internal/problem"
 )
 
@@ -46,15 +45,14 @@ func everything() templ.Component {
 	return templ.Join(
 		Button(ButtonProps{Label: evil, Why: evil, Name: evil, Value: evil}), Button(ButtonProps{Action: "javascript:alert(1)"}),
 		LinkButton(LinkProps{URL: "javascript:alert(1)", Label: evil}), PostButton("javascript:alert(1)", ButtonProps{}),
-		Menu(evil), MenuLink("javascript:alert(1)", "pencil", evil), MenuPost("/x", "pencil", evil, evil), MenuNote(evil),
+		Menu(evil), MenuLink("javascript:alert(1)", "pencil", evil), MenuPost("/x", "pencil", evil, evil),
 		Field(FieldProps{Label: evil, Name: "a", Value: evil, Hint: evil, Error: evil, Placeholder: evil}),
 		Textarea(FieldProps{Label: evil, Name: "b", Value: evil}), Checkbox(CheckboxProps{Label: evil, Name: "c", Value: evil, Error: evil}),
 		Select(SelectProps{Label: evil, Name: "d", Options: []Option{{Value: evil, Text: evil}}}),
 		Choice(SelectProps{Label: evil, Name: "e", Options: []Option{{Value: evil, Text: evil, Hint: evil}}}),
 		Segmented("f", evil, "", []Option{{Value: evil, Text: evil, Count: evil}}), SearchField("g", evil, evil, evil, evil, nil),
 		Badge(evil), NodeBadge(evil), ToneBadge(Warning, evil, evil), Pill(Warning, evil, evil), Tag(evil), Icon(evil),
-		StatusPill(fleet.Status(evil), evil), NodePill(fleet.NodeState(evil)), Meter(MeterProps{Label: evil, Text: evil, Key: evil}),
-		KeyValue([]KV{{Key: evil, Value: evil}}), CopyBlock(evil), Fingerprint(evil), Stat(evil, evil, "javascript:alert(1)", Info, evil), Live(evil, evil),
+		KeyValue([]KV{{Key: evil, Value: evil}}), CopyBlock(evil), Fingerprint(evil),
 		Panel(PanelProps{Title: evil, ID: evil, Text: evil}), Table(evil), TabLinks(evil, []Tab{{Text: evil, URL: "javascript:alert(1)"}}),
 		Disclosure(evil, evil, true), Banner(BannerProps{Title: evil, Text: evil, ID: evil}), ProblemBanner(p),
 		EmptyState(EmptyProps{Title: evil, Text: evil}), Dialog(evil, evil), errorPage(errorView{title: evil, text: evil, proxmox: evil, reference: evil}),

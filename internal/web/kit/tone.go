@@ -45,24 +45,3 @@ func StatusLook(s fleet.Status) (tone Tone, icon, word string) {
 	}
 	return Warning, "circle-help", "Unknown"
 }
-
-func nodeLook(s fleet.NodeState) (tone Tone, icon, word string) {
-	switch s {
-	case fleet.Online:
-		return Success, "circle-check", "Online"
-	case fleet.Unreachable:
-		return Warning, "triangle-alert", "Unreachable"
-	}
-	return Neutral, "circle-dashed", "Not seen yet"
-}
-
-// LevelOf is how a bar of that ratio is coloured: warning above 70 %, bad above 90 % (decision: attention above 90 %).
-func LevelOf(ratio float64) Tone {
-	switch {
-	case ratio > 0.9:
-		return Failure
-	case ratio > 0.7:
-		return Warning
-	}
-	return Info
-}

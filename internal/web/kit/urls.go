@@ -15,9 +15,6 @@ func (urls) Dashboard() string { return "/" }
 // DashboardOf is the dashboard filtered to one node ("cluster/node").
 func (urls) DashboardOf(node string) string { return "/?" + url.Values{"node": {node}}.Encode() }
 
-// DashboardSearch is the dashboard with a search.
-func (urls) DashboardSearch(q string) string { return "/?" + url.Values{"q": {q}}.Encode() }
-
 func (urls) Live() string          { return "/live" }
 func (urls) FleetData() string     { return "/fleet.json" }
 func (urls) Palette() string       { return "/palette.json" }
@@ -69,10 +66,6 @@ func (u urls) SignInHostPart(id, part string) string { return u.SignInHost(id) +
 
 // Person is where an administrator acts on a person: "grant", "revoke", "disable", "enable".
 func (urls) Person(id, act string) string { return under("/settings/people", id, act) }
-
-// Container is the address of one container; vmid is its number as text.
-func (urls) Container(cluster, vmid string) string { return under("/containers", cluster, vmid) }
-func (urls) ContainerNew() string                  { return "/containers/new" }
 
 // SignIn asks for a sign-in and comes back to returnTo, which must be a local path; others are dropped.
 func (urls) SignIn(returnTo string) string { return withReturn("/login", returnTo) }
