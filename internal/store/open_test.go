@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -177,4 +178,35 @@ func TestRemoteDatabaseProvesItself(t *testing.T) {
 			t.Errorf("%s: %v", address, err)
 		}
 	}
+}
+
+// Whoever held a lease in a data folder is dead when the next Berth has its
+// lock; with PostgreSQL it may be another replica. A command beside ends none.
+func TestLeasesOfTheLastRun(t *testing.T) {
+	onBoth(t, func(t *testing.T, o store.Options) {
+		claim := func(s *store.Store, holder string) bool {
+			t.Helper()
+			won, err := s.Claim(t.Context(), "sign-in", holder, storetest.Start.Add(time.Minute), storetest.Start)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return won
+		}
+		o.Keyring = storetest.Keyring(t)
+		first := storetest.Open(t, o)
+		if !claim(first, "the dead one") {
+			t.Fatal("a free lease was not won")
+		}
+		beside := o
+		beside.Beside = true
+		if command := storetest.Open(t, beside); claim(command, "a command") {
+			t.Error("a command beside took a lease away")
+		}
+		if err := first.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if won := claim(storetest.Open(t, o), "the next one"); won != (o.Database == "") {
+			t.Errorf("after a restart the lease was won: %v", won)
+		}
+	})
 }

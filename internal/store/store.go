@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"strings"
 	"time"
 
@@ -101,6 +102,12 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	err = e.alone(ctx, func() error {
 		if err := e.migrate(ctx); err != nil {
 			return err
+		}
+		if !e.shared() && !o.Beside {
+			// Whoever held a lease in this folder is dead, since its lock is ours.
+			if err := s.writes.PruneLeases(ctx, math.MaxInt64); err != nil {
+				return failed("end the leases of the last run", err)
+			}
 		}
 		if o.GiveUp {
 			if err := s.giveUp(ctx, o.Keyring); err != nil {
