@@ -132,6 +132,10 @@ func (a *app) serve(ctx context.Context, l *listener) error {
 	if err != nil {
 		return err
 	}
+	// Before the first page: it shows the fleet as it was seen last, and not that nobody has a node.
+	if err := a.watcher.Load(ctx); err != nil {
+		return err
+	}
 	// Streams live as long as this context: they must end for Shutdown to return.
 	requests, endRequests := context.WithCancel(context.WithoutCancel(ctx))
 	defer endRequests()
