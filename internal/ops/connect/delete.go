@@ -21,7 +21,7 @@ func (s *Service) Delete(ctx context.Context, by account.By, id fleet.ClusterID)
 			return err
 		}
 		s.rights.drop(id)
-		s.watcher.Reload(id)
+		defer s.watcher.Reload(id)
 		return s.promote(ctx, by, id)
 	})
 	return fleet.Deleted{Name: c.Name, Command: fleet.RemoveTokenCommand(c.TokenID)}, err

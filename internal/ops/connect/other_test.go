@@ -53,6 +53,9 @@ func TestDefaultFollowsWhoIsThere(t *testing.T) {
 	if err := b.SetDefault(t.Context(), by, fleet.NodeID{Cluster: c.ID, Name: "pve3"}); err != nil {
 		t.Fatal(err)
 	}
+	if n := len(b.watcher.reloaded); n != 2 || b.watcher.reloaded[1] != c.ID {
+		t.Errorf("the watcher was told %v", b.watcher.reloaded)
+	}
 	wants(t, "a node that is none", b.SetDefault(t.Context(), by, fleet.NodeID{Cluster: c.ID, Name: "../pve1"}), problem.NotFound, "")
 	if node, _, _ := b.Default(t.Context(), by.Owner()); node.Name != "pve3" {
 		t.Errorf("default %v", node)

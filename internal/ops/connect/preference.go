@@ -17,7 +17,11 @@ func (s *Service) SetDefault(ctx context.Context, by account.By, node fleet.Node
 		return err
 	}
 	return s.during(ctx, by, audit.DefaultSet, m.Title(), c.ID, func() error {
-		return s.store.SetDefault(ctx, by.Owner(), node)
+		if err := s.store.SetDefault(ctx, by.Owner(), node); err != nil {
+			return err
+		}
+		s.watcher.Reload(node.Cluster)
+		return nil
 	})
 }
 
