@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -167,24 +168,14 @@ func (s *Service) recognise(ctx context.Context, by account.By, f *fleet.Finding
 }
 
 // isOf reports whether a cluster that is stored already is the one that was
-// found: by its CA, or by a leaf that it serves over the pinned connection.
+// found: by its CA, or by the leaf that the connection itself showed. What the
+// answer says of other members' leaves proves nothing: anybody can say it.
 func isOf(f fleet.Finding, c fleet.Cluster) bool {
 	pin := c.Authority.Trust
 	if pin.Fingerprint != "" && (pin.Fingerprint == f.Trust.Fingerprint || pin.Fingerprint == f.Address.Leaf) {
 		return true
 	}
-	for _, a := range c.Authority.Addresses {
-		if a.Leaf == "" || pin.Mode != authority.LeafPin {
-			continue
-		}
-		if a.Leaf == f.Address.Leaf {
-			return true
-		}
-		for _, m := range f.Members {
-			if m.Address.Leaf == a.Leaf {
-				return true
-			}
-		}
-	}
-	return false
+	return pin.Mode == authority.LeafPin && slices.ContainsFunc(c.Authority.Addresses, func(a authority.Address) bool {
+		return a.Leaf != "" && a.Leaf == f.Address.Leaf
+	})
 }
