@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,21 @@ func (s *Service) count(ctx context.Context, limits []limit) error {
 		}
 	}
 	return nil
+}
+
+// countFailure counts what came of asking Proxmox. Who hangs up before the
+// answer counts as refused, or hanging up would be the way around every limit;
+// what fails otherwise counts for the address alone, so that nobody can keep
+// Berth busy with a host that does not answer.
+func (s *Service) countFailure(ctx context.Context, limits []limit, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case problem.Is(err, problem.Unauthorized), ctx.Err() != nil:
+	default:
+		limits = slices.DeleteFunc(slices.Clone(limits), func(l limit) bool { return !strings.HasPrefix(l.key, "address:") })
+	}
+	return s.count(context.WithoutCancel(ctx), limits)
 }
 
 // deviceKey is the row that remembers a browser: an attempt dated at the end of that memory.

@@ -70,7 +70,12 @@ func (s *Service) password(ctx context.Context, t try, password secret.Text) (ac
 		if err := s.count(ctx, limits); err != nil {
 			return account.Progress{}, err
 		}
-		return account.Progress{}, problem.Field("password", "This is a Proxmox ticket, not a password.")
+		refusal := problem.Field("password", "This is a Proxmox ticket, not a password.")
+		t.entry.Result, t.entry.Detail = audit.Refused, refusal.What
+		if _, err := s.write(ctx, t.entry); err != nil {
+			return account.Progress{}, err
+		}
+		return account.Progress{}, refusal
 	}
 	return s.attempt(ctx, t, limits, wrong(), func() (account.Login, error) {
 		return s.pve.SignIn(ctx, t.host.Authority, t.user, password)
@@ -119,10 +124,8 @@ func (s *Service) ask(ctx context.Context, t try, limits []limit, ask func() (ac
 		return account.Login{}, audit.Entry{}, err
 	}
 	login, err := ask()
-	if problem.Is(err, problem.Unauthorized) {
-		if err := s.count(context.WithoutCancel(ctx), limits); err != nil {
-			return account.Login{}, intent, err
-		}
+	if err := s.countFailure(ctx, limits, err); err != nil {
+		return account.Login{}, intent, err
 	}
 	return login, intent, err
 }

@@ -64,8 +64,15 @@ func (s *Service) OpenSetUp(ctx context.Context, link string, from account.Clien
 		return secret.Text{}, linkDead()
 	}
 	browser, browserHash := newToken(tokenSize)
-	if hash, had := hashToken(from.SetUp, tokenSize); had { // the same browser may open it again
-		browser, browserHash = secret.New(from.SetUp), hash
+	if hash, had := hashToken(from.SetUp, tokenSize); had {
+		// The same browser may open it again. A token that the link was not bound to may be known to whoever planted it.
+		bound, err := s.store.SetUpBrowser(ctx, hash, s.now())
+		if err != nil {
+			return secret.Text{}, err
+		}
+		if bound {
+			browser, browserHash = secret.New(from.SetUp), hash
+		}
 	}
 	opened, err := s.store.OpenSetUpLink(ctx, linkHash, browserHash, s.now())
 	if err != nil {
