@@ -54,7 +54,10 @@ func (s *Store) CreateSignInHost(ctx context.Context, h account.SignInHost) erro
 	return failed("keep the sign-in host", err)
 }
 
-// UpdateSignInHost changes name, authority and policy. When pins or addresses
+// UpdateSignInHost changes name, authority and policy, of the host as it was
+// read: when its UpdatedAt is not the stored one somebody else changed it
+// meanwhile, a Conflict. Else who saves a new pin could bring back a policy
+// that was narrowed while the node was being asked. When pins or addresses
 // change, the tickets and half sign-ins of the host are forgotten: they were
 // given for the authority as it was. Sessions stay.
 func (s *Store) UpdateSignInHost(ctx context.Context, h account.SignInHost) error {
@@ -67,14 +70,18 @@ func (s *Store) UpdateSignInHost(ctx context.Context, h account.SignInHost) erro
 		if err != nil {
 			return err
 		}
+		read := millis(h.UpdatedAt)
 		rows, err := q.UpdateSignInHost(ctx, query.UpdateSignInHostParams{
-			ID: string(h.ID), Name: plain(h.Name), NameKey: nameKey(h.Name), Authority: auth, Policy: policy, UpdatedAt: millis(s.now()),
+			ID: string(h.ID), Name: plain(h.Name), NameKey: nameKey(h.Name), Authority: auth, Policy: policy, ReadAt: read,
+			UpdatedAt: max(millis(s.now()), read+1), // never the same twice, however fast
 		})
 		switch {
 		case taken(err):
 			return nameTaken("A sign-in host of this name is there already.")
-		case err != nil || rows == 0:
-			return changedOne("change the sign-in host", rows, err)
+		case err != nil:
+			return err
+		case rows == 0:
+			return problem.New(problem.Conflict, "This sign-in host was changed meanwhile, in another tab or by somebody else.", "Look at it as it is now, and change it again.")
 		}
 		if bound, err := binding(before); err == nil && bound == h.Authority.Binding() {
 			return nil

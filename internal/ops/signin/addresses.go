@@ -79,7 +79,6 @@ func (s *Service) DropAddress(ctx context.Context, v account.Viewer, id account.
 }
 
 func (s *Service) saveAddresses(ctx context.Context, v account.Viewer, host account.SignInHost, what string, from account.Client) error {
-	host.UpdatedAt = s.now()
 	return s.during(ctx, by(v, from, audit.SignInHostEdit, host.Name+": "+what), func() error {
 		return s.store.UpdateSignInHost(ctx, host)
 	})

@@ -98,3 +98,34 @@ func TestALinkIsBoundToNoTokenOfOthersMaking(t *testing.T) {
 	_, err = w.SetUp(t.Context(), planted)
 	w.wants(err, problem.NotFound)
 }
+
+// narrowing narrows the policy while the CA is being read.
+type narrowing struct {
+	signin.Proxmox
+	narrow func()
+}
+
+func (n narrowing) CA(ctx context.Context, a authority.Authority, ticket secret.Text) (authority.Trust, error) {
+	n.narrow()
+	return n.Proxmox.CA(ctx, a, ticket)
+}
+
+func TestANewPinBringsNoFormerPolicyBack(t *testing.T) {
+	w := newWorld(t)
+	host, admin := w.setUp()
+	w.open(host, admin)
+	node := w.lab.Node("pve1")
+	w.must(w.RepinHost(t.Context(), host.ID, node.Addr(), node.Fingerprint())) // pinned to its leaf, so that the CA is carried over
+	service := w.asking(func(p signin.Proxmox) signin.Proxmox {
+		return narrowing{p, func() {
+			w.must(w.EditHost(t.Context(), admin, host.ID, host.Name, account.Policy{Admission: account.OnlyAdministrators}, home))
+		}}
+	})
+	_, err := service.Password(t.Context(), account.Credentials{Host: host.ID, User: "anna@pve", Password: secret.New("anna-password")}, other)
+	w.must(err)
+	now, err := w.Host(t.Context(), host.ID)
+	w.must(err)
+	if now.Policy.Admission != account.OnlyAdministrators {
+		t.Errorf("the policy is %q again", now.Policy.Admission)
+	}
+}

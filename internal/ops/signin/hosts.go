@@ -174,7 +174,7 @@ func (s *Service) EditHost(ctx context.Context, v account.Viewer, id account.Hos
 	if host.Policy, err = cleanPolicy(policy); err != nil {
 		return err
 	}
-	host.Name, host.UpdatedAt = name, s.now()
+	host.Name = name
 	return s.during(ctx, by(v, from, audit.SignInHostEdit, name), func() error {
 		return s.store.UpdateSignInHost(ctx, host)
 	})

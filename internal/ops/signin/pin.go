@@ -77,7 +77,6 @@ func (s *Service) savePin(ctx context.Context, e audit.Entry, old, repinned acco
 		if err := check(); err != nil {
 			return err
 		}
-		repinned.UpdatedAt = s.now()
 		return s.store.UpdateSignInHost(ctx, repinned)
 	})
 }

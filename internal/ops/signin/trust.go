@@ -58,7 +58,6 @@ func (s *Service) carryCA(ctx context.Context, host account.SignInHost, ticket s
 		return
 	}
 	host.Authority = under
-	host.UpdatedAt = s.now()
 	e := audit.Entry{Actor: "Berth", Kind: audit.SignInHostEdit, Subject: host.Name}
 	if err := s.during(ctx, e, func() error { return s.store.UpdateSignInHost(ctx, host) }); err != nil {
 		s.log.Warn("the sign-in host stays pinned to its certificate", "host", host.Name, "error", err)

@@ -9,7 +9,8 @@ INSERT INTO sign_in_hosts (id, name, name_key, authority, policy, realms, realms
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: UpdateSignInHost :execrows
-UPDATE sign_in_hosts SET name = $2, name_key = $3, authority = $4, policy = $5, updated_at = $6 WHERE id = $1;
+UPDATE sign_in_hosts SET name = $2, name_key = $3, authority = $4, policy = $5, updated_at = $6
+WHERE id = $1 AND updated_at = sqlc.arg(read_at);
 
 -- name: DeleteSignInHost :execrows
 DELETE FROM sign_in_hosts WHERE id = $1;

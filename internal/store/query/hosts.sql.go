@@ -149,7 +149,8 @@ func (q *Queries) SignInHosts(ctx context.Context) ([]SignInHost, error) {
 }
 
 const updateSignInHost = `-- name: UpdateSignInHost :execrows
-UPDATE sign_in_hosts SET name = $2, name_key = $3, authority = $4, policy = $5, updated_at = $6 WHERE id = $1
+UPDATE sign_in_hosts SET name = $2, name_key = $3, authority = $4, policy = $5, updated_at = $6
+WHERE id = $1 AND updated_at = $7
 `
 
 type UpdateSignInHostParams struct {
@@ -159,6 +160,7 @@ type UpdateSignInHostParams struct {
 	Authority string
 	Policy    string
 	UpdatedAt int64
+	ReadAt    int64
 }
 
 func (q *Queries) UpdateSignInHost(ctx context.Context, arg UpdateSignInHostParams) (int64, error) {
@@ -169,6 +171,7 @@ func (q *Queries) UpdateSignInHost(ctx context.Context, arg UpdateSignInHostPara
 		arg.Authority,
 		arg.Policy,
 		arg.UpdatedAt,
+		arg.ReadAt,
 	)
 	if err != nil {
 		return 0, err

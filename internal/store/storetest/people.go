@@ -36,7 +36,11 @@ func tryHosts(b *bench) {
 	b.must(b.UpdateSignInHost(b.ctx, home))
 	again, err := b.SignInHost(b.ctx, home.ID)
 	b.must(err)
-	home.UpdatedAt = b.clock.Now()
+	b.kind("a change of the host as it was before", b.UpdateSignInHost(b.ctx, home), problem.Conflict)
+	if !again.UpdatedAt.After(home.UpdatedAt) {
+		b.Errorf("changed at %s, read at %s", again.UpdatedAt, home.UpdatedAt)
+	}
+	home.UpdatedAt = again.UpdatedAt
 	equal(b, "changed host", again, home)
 
 	_, err = b.SignInHost(b.ctx, "none")
@@ -59,6 +63,8 @@ func tryHostChange(b *bench) {
 	ticket, _, err := b.Ticket(b.ctx, v.ID)
 	revealed(b, "the ticket after a new name", ticket, err, "PVE:ticket of "+v.ID)
 
+	host, err = b.SignInHost(b.ctx, host.ID)
+	b.must(err)
 	host.Authority = Authority("elsewhere.example.org")
 	b.must(b.UpdateSignInHost(b.ctx, host))
 	_, _, err = b.Ticket(b.ctx, v.ID)
