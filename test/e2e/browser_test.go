@@ -18,8 +18,10 @@ import (
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/inspector"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -63,6 +65,7 @@ type Page struct {
 	t      *testing.T
 	ctx    context.Context
 	screen Screen
+	close  func() // of a tab
 
 	mu       sync.Mutex
 	faults   []string // console errors and CSP reports
@@ -93,24 +96,33 @@ func open(t *testing.T, screen Screen) *Page {
 	p := &Page{t: t, ctx: ctx, screen: screen}
 	t.Cleanup(func() {
 		stop()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, f := range p.faults {
-			t.Errorf("the browser complained: %s", f)
-		}
+		p.complain()
 	})
 	p.start()
 	return p
 }
 
-// tab opens another tab of the same person.
+// tab opens another tab of the same person. Closing it is for who opens many.
 func (p *Page) tab() *Page {
 	p.t.Helper()
 	ctx, stop := chromedp.NewContext(p.ctx)
-	p.t.Cleanup(stop)
 	q := &Page{t: p.t, ctx: ctx, screen: p.screen}
+	q.close = sync.OnceFunc(func() {
+		stop()
+		q.complain()
+	})
+	p.t.Cleanup(q.close)
 	q.start()
 	return q
+}
+
+// complain fails the test with what the browser reported.
+func (p *Page) complain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range p.faults {
+		p.t.Errorf("the browser complained: %s", f)
+	}
 }
 
 func (p *Page) start() {
@@ -146,6 +158,10 @@ func (p *Page) hear(ev any) {
 			fault += ": " + x.Description
 		}
 		p.faults = append(p.faults, fault)
+	case *inspector.EventTargetCrashed:
+		p.faults = append(p.faults, "the page crashed")
+	case *page.EventJavascriptDialogOpening:
+		p.faults = append(p.faults, "a dialog of the browser's own opened: "+e.Message)
 	case *network.EventRequestWillBeSent:
 		p.requests = append(p.requests, e.Request.Method+" "+e.Request.URL)
 	}
