@@ -245,8 +245,11 @@ func trustText(c fleet.Cluster) string {
 }
 
 func millis(d time.Duration) string {
-	if d < time.Millisecond {
+	switch {
+	case d < time.Millisecond:
 		return "<1 ms"
+	case d >= time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
 	}
 	return fmt.Sprintf("%d ms", d.Milliseconds())
 }
