@@ -83,6 +83,18 @@ func (c *Client) CreateToken(ctx context.Context, user, name, comment string, ex
 	return made, err
 }
 
+// HasToken reports whether the user has a token of that name; for oneself it needs no privilege.
+func (c *Client) HasToken(ctx context.Context, user, name string) (bool, error) {
+	if err := checkToken(user, name); err != nil {
+		return false, err
+	}
+	_, err := c.tree(ctx, get("looking for the token "+user+"!"+name, "access", "users", user, "token", name))
+	if p := problem.Of(err); p != nil && strings.Contains(p.Proxmox, "no such token") {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // DeleteToken removes a token; for oneself it needs no privilege. ACL lines of it may remain, which is harmless.
 func (c *Client) DeleteToken(ctx context.Context, user, name string) error {
 	if err := checkToken(user, name); err != nil {

@@ -140,6 +140,10 @@ func (c connection) DeleteRole(ctx context.Context, role string) error {
 	return c.client.DeleteRole(ctx, role)
 }
 
+func (c connection) HasToken(ctx context.Context, user, name string) (bool, error) {
+	return c.client.HasToken(ctx, user, name)
+}
+
 func (c connection) CreateToken(ctx context.Context, user, name, comment string, expires time.Time) (secret.Text, error) {
 	return c.client.CreateToken(ctx, user, name, comment, expires)
 }

@@ -60,6 +60,7 @@ type Connection interface {
 	Roles(ctx context.Context) (map[string][]string, error)
 	CreateRole(ctx context.Context, role string, privileges []string) error
 	DeleteRole(ctx context.Context, role string) error
+	HasToken(ctx context.Context, user, name string) (bool, error)
 	// CreateToken makes a token of the user with separated privileges, and gives the secret that Proxmox shows once.
 	CreateToken(ctx context.Context, user, name, comment string, expires time.Time) (secret.Text, error)
 	DeleteToken(ctx context.Context, user, name string) error

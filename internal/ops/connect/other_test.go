@@ -250,9 +250,12 @@ func TestMakeTokenNeverOverwrites(t *testing.T) {
 	b := newBench(t)
 	by := b.person("root@pam")
 	kept := b.sim.Cluster("lab").AddToken("root@pam", "berth", pvesim.TokenSpec{PrivSep: true, ACL: []pvesim.ACLSpec{{Path: "/", Role: "PVEAuditor"}}})
-	_, _, err := makeToken(b, by, wish())
-	if p := problem.Of(err); p == nil || p.Fields["name"] == "" {
-		t.Errorf("a name that is taken: %v", err)
+	_, err := b.Prepare(t.Context(), by, wish())
+	wants(t, "a name that is taken", err, problem.Conflict, "name")
+	_, _, err = b.MakeToken(t.Context(), by, wish(), fleet.Confirmation{Name: "mine"})
+	wants(t, "making it all the same", err, problem.Conflict, "name")
+	if trail := b.trail(by); slices.Contains(trail, "token.create intent") {
+		t.Errorf("it was tried: %v", trail)
 	}
 	// The token of that name is still the other one.
 	c := b.candidate("lab", "pve1", "unused", "PVEAuditor")

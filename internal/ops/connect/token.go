@@ -119,6 +119,14 @@ func (s *Service) prepare(ctx context.Context, by account.By, host account.SignI
 	if err != nil {
 		return fleet.TokenPlan{}, err
 	}
+	// Asked before, since an answer that is lost is undone: that would remove the token that was there.
+	taken, err := conn.HasToken(ctx, by.Viewer.User.PVEUser, w.Name)
+	if err != nil {
+		return fleet.TokenPlan{}, err
+	}
+	if taken {
+		return fleet.TokenPlan{}, conflict("name", "You have a token of this name already.", "Choose another name; Berth does not change a token that is there.")
+	}
 	roles, err := conn.Roles(ctx)
 	if err != nil {
 		return fleet.TokenPlan{}, err
