@@ -1,10 +1,14 @@
 package e2e
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // addNode walks through the steps of adding a node, up to the confirmation.
@@ -15,14 +19,28 @@ func (d *Demo) addNode(p *Page, n SimNode, tokenID, secret string) {
 	p.goTo(d.URL + "/settings/nodes/new")
 	p.fill("Address", host)
 	p.fill("Port", port)
-	p.click("button", "Look at it")
+	p.send("Look at it")
 	p.says("Is this the Proxmox that you mean?") // a form that is answered in place: its text first, then its elements
-	p.click("button", "The fingerprint is right")
+	p.send("The fingerprint is right")
 	p.says("Sent only to")
 	p.fill("Token ID", tokenID)
 	p.fill("Token secret", secret)
-	p.click("button", "Check the token")
+	p.send("Check the token")
 	p.says("What this token may do")
+}
+
+// send presses a form's button and waits until its answer is the page: asking a
+// page for its elements while another takes its place can crash the browser.
+func (p *Page) send(button string) {
+	p.t.Helper()
+	eval[bool](p, `window.sent = true`)
+	p.click("button", button)
+	p.waitFor("the answer to “"+button+"”", func() bool {
+		ctx, cancel := context.WithTimeout(p.ctx, time.Second)
+		defer cancel()
+		there, err := chromedp.Run(ctx, chromedp.Evaluate[bool](`!window.sent && document.readyState === "complete"`))
+		return err == nil && there
+	})
 }
 
 // unwrapped is the page's text without the places where a fingerprint may wrap.
@@ -46,7 +64,7 @@ func TestAddNode(t *testing.T) {
 
 		// An address of Berth's own machine is refused beside the field, and what was typed stays.
 		p.fill("Address", "127.0.0.1")
-		p.click("button", "Look at it")
+		p.send("Look at it")
 		p.says("it is this machine itself")
 		p.accessible()
 		if got := eval[string](p, `document.querySelector("#f-address").value`); got != "127.0.0.1" {
@@ -55,25 +73,25 @@ func TestAddNode(t *testing.T) {
 
 		p.fill("Address", host)
 		p.fill("Port", port)
-		p.click("button", "Look at it")
+		p.send("Look at it")
 		p.says("Is this the Proxmox that you mean?")
 		if !strings.Contains(p.unwrapped(), n.Fingerprint) {
 			t.Errorf("the page does not show the fingerprint %s:\n%s", n.Fingerprint, p.text())
 		}
 		p.accessible()
-		p.click("button", "The fingerprint is right")
+		p.send("The fingerprint is right")
 		p.says("Sent only to")
 
 		p.fill("Token ID", n.TokenID)
 		p.fill("Token secret", "00000000-0000-0000-0000-000000000000")
-		p.click("button", "Check the token")
+		p.send("Check the token")
 		p.says("Proxmox refused this token.")
 		p.accessible()
 		if got := eval[string](p, `document.querySelector("#f-token").value + "|" + document.querySelector("#f-secret").value`); got != n.TokenID+"|" {
 			t.Errorf("after the refusal the fields have %q", got)
 		}
 		p.fill("Token secret", n.TokenSecret)
-		p.click("button", "Check the token")
+		p.send("Check the token")
 		p.says("What this token may do")
 		for _, name := range []string{"pve1", "pve2", "pve3", "See containers", "Proxmox VE 9.2.11"} {
 			p.says(name)
@@ -84,7 +102,7 @@ func TestAddNode(t *testing.T) {
 		p.accessible()
 		p.shot("add-node-confirm-" + screenName(screen))
 		p.fill("Name", "Home <lab>")
-		p.click("button", "Save")
+		p.send("Save")
 		p.says("“Home <lab>” is added, with 3 nodes.")
 		p.says("Default")
 		p.accessible()
@@ -111,22 +129,22 @@ func (d *Demo) editNode(p *Page) {
 	p.click("link", "Edit Home <lab>")
 	p.says("A label is your own word")
 	p.fill("Name", "lab")
-	p.click("button", "Save name")
+	p.send("Save name")
 	p.says("Saved.")
 	p.waitFor("the new name", func() bool { return strings.Contains(eval[string](p, `document.title`), "“lab”") })
 	p.fill("Label of pve2", "Rack 2")
-	p.click("button", "Save labels")
+	p.send("Save labels")
 	p.waitFor("the label", func() bool {
 		return eval[string](p, `document.querySelector("[name=label-pve2]")?.value ?? ""`) == "Rack 2"
 	})
-	p.click("button", "Make default: pve2")
+	p.send("Make default: pve2")
 	p.says("pve2 is the default node now.")
 	p.accessible()
 	p.goTo(d.URL + "/settings/nodes")
 	p.waitFor("label and default", func() bool {
 		return strings.Contains(eval[string](p, `document.querySelector("[data-node$='/pve2']")?.innerText.replace(/\s+/g, " ") ?? ""`), "Rack 2 Default")
 	})
-	p.click("button", "Test lab")
+	p.send("Test lab")
 	p.says("takes the token")
 	p.accessible()
 
@@ -135,7 +153,7 @@ func (d *Demo) editNode(p *Page) {
 	p.says("Nothing changes in Proxmox.")
 	p.says("pveum user token remove")
 	p.accessible()
-	p.click("button", "Delete “lab”")
+	p.send("Delete “lab”")
 	p.says("“lab” is deleted.")
 	p.says("No Proxmox nodes configured")
 }
@@ -148,7 +166,7 @@ func TestCertificateChanges(t *testing.T) {
 	p := open(t, desktopLight)
 	d.signIn(p, d.newcomer())
 	d.addNode(p, n, n.TokenID, n.TokenSecret)
-	p.click("button", "Save")
+	p.send("Save")
 	p.says("is added")
 	d.fault(t, "ca-changed", map[string]any{"cluster": n.Cluster})
 	p.waitFor("the stop", func() bool {
@@ -163,15 +181,15 @@ func TestCertificateChanges(t *testing.T) {
 	p.click("link", "Look at the certificate")
 	p.see("heading", "Connection of “lab”")
 	p.fill("Token secret", n.TokenSecret)
-	p.click("button", "Test and save")
+	p.send("Test and save")
 	p.says("Accept the new certificate?")
 	p.accessible()
 	p.fill("Token secret", n.TokenSecret)
-	p.click("button", "Test and save")
+	p.send("Test and save")
 	p.says("Accept the new certificate?") // not ticked: nothing was accepted
 	p.click("checkbox", "I have compared it: this is the new certificate of my node")
 	p.fill("Token secret", n.TokenSecret)
-	p.click("button", "Test and save")
+	p.send("Test and save")
 	p.says("works and is saved")
 	p.waitFor("the cluster again", func() bool { p.goTo(d.URL + "/settings/nodes"); return strings.Contains(p.text(), "Reachable") })
 }
@@ -192,7 +210,7 @@ func TestPermissionDoctor(t *testing.T) {
 	p.says("pveum acl modify / --tokens '" + user + "!bare' --roles BerthLook")
 	p.accessible()
 	p.shot("doctor-phone")
-	p.click("button", "Save")
+	p.send("Save")
 	p.says("is added")
 	p.waitFor("what it means", func() bool {
 		p.goTo(d.URL + "/")
@@ -210,13 +228,13 @@ func TestTokenOfOnesOwn(t *testing.T) {
 	p.see("heading", "Create a token for me")
 	p.accessible()
 	p.fill("Name of the token", "made-here")
-	p.click("button", "Show what will be done")
+	p.send("Show what will be done")
 	p.says("These calls will be made")
 	p.says("/access/users/" + d.newcomer().User + "@" + d.newcomer().Realm + "/token/made-here")
 	p.says("roleid=BerthLook")
 	p.accessible()
 	p.shot("own-token-dark")
-	p.click("button", "Make the token and save")
+	p.send("Make the token and save")
 	p.says("made-here is made")
 	p.waitFor("the first picture", func() bool { p.goTo(d.URL + "/settings/nodes"); return strings.Contains(p.text(), "Reachable") })
 	p.goTo(d.URL + "/settings/nodes/new")
