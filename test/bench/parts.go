@@ -160,10 +160,10 @@ func benchCost(ctx context.Context, t *table) error {
 			}
 			open = append(open, s)
 		}
-		if err := wait(ctx, 40*time.Second); err != nil { // until what was before has no more part in it
+		if err := wait(ctx, 35*time.Second); err != nil { // until what was before has no more part in it
 			return err
 		}
-		const minutes = 2
+		const minutes = 1
 		if err := r.control("DELETE", "/requests", nil, nil); err != nil {
 			return err
 		}

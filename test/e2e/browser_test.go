@@ -308,12 +308,21 @@ func (p *Page) says(text string) {
 // click presses what has that role and name, where it stands on the screen.
 func (p *Page) click(role, name string) {
 	p.t.Helper()
-	id := p.see(role, name).BackendDOMNodeID
-	call(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id})
-	quads := call(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id}).Quads
-	if len(quads) == 0 {
-		p.t.Fatalf("%s “%s” has no place on the screen", role, name)
-	}
+	// What is being drawn anew has no place for a moment, and another node afterwards.
+	var quads []dom.Quad
+	p.waitFor(role+" “"+name+"” on the screen", func() bool {
+		found := p.find(role, name)
+		if len(found) == 0 {
+			return false
+		}
+		id := found[0].BackendDOMNodeID
+		if _, err := try(p, dom.ScrollIntoViewIfNeeded, dom.ScrollIntoViewIfNeededParams{BackendNodeID: id}); err != nil {
+			return false
+		}
+		place, err := try(p, dom.GetContentQuads, dom.GetContentQuadsParams{BackendNodeID: id})
+		quads = place.Quads
+		return err == nil && len(quads) > 0
+	})
 	q := quads[0]
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
