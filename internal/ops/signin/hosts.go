@@ -158,7 +158,8 @@ func (s *Service) register(ctx context.Context, e audit.Entry, typedName, typedA
 	return host, nil
 }
 
-// EditHost changes a host's name and who may sign in through it.
+// EditHost changes a host's name and who may sign in through it. Sessions of
+// people who may not any more end.
 func (s *Service) EditHost(ctx context.Context, v account.Viewer, id account.HostID, typedName string, policy account.Policy, from account.Client) error {
 	if err := s.freshly(v); err != nil {
 		return err
@@ -176,8 +177,30 @@ func (s *Service) EditHost(ctx context.Context, v account.Viewer, id account.Hos
 	}
 	host.Name = name
 	return s.during(ctx, by(v, from, audit.SignInHostEdit, name), func() error {
-		return s.store.UpdateSignInHost(ctx, host)
+		if err := s.store.UpdateSignInHost(ctx, host); err != nil {
+			return err
+		}
+		return s.endUnadmitted(ctx, host)
 	})
+}
+
+// endUnadmitted ends the sessions of whom the host's policy does not admit: a
+// narrower policy is about who is in, too.
+func (s *Service) endUnadmitted(ctx context.Context, host account.SignInHost) error {
+	users, err := s.store.Users(ctx)
+	if err != nil {
+		return err
+	}
+	for _, u := range users {
+		if u.Host != host.ID || host.Policy.Admits(u.PVEUser, u.Admin) {
+			continue
+		}
+		if _, err := s.store.DeleteSessions(ctx, u.ID, ""); err != nil {
+			return err
+		}
+		s.forgetUser(u.ID)
+	}
+	return nil
 }
 
 // MaxListed is how many users and realms a policy may list.

@@ -98,6 +98,27 @@ func TestDisablingEndsEverythingAtOnce(t *testing.T) {
 	}
 }
 
+func TestANarrowerPolicyEndsSessions(t *testing.T) {
+	w := newWorld(t)
+	host, admin := w.setUp()
+	w.open(host, admin)
+	anna, from := w.viewer(host, "anna@pve", "anna-password", other)
+	listed := account.Policy{Admission: account.OnlyListed, Listed: []string{"anna@pve"}}
+	w.must(w.EditHost(t.Context(), admin, host.ID, host.Name, listed, home))
+	if _, err := w.ByToken(t.Context(), from.Session); err != nil {
+		t.Errorf("who is listed was signed out: %v", err)
+	}
+	w.must(w.EditHost(t.Context(), admin, host.ID, host.Name, account.Policy{Admission: account.OnlyAdministrators}, home))
+	_, err := w.ByToken(t.Context(), from.Session)
+	w.wants(err, problem.NotFound)
+	if w.Alive(t.Context(), anna.Session.ID) {
+		t.Error("a stream goes on")
+	}
+	if !w.Alive(t.Context(), admin.Session.ID) {
+		t.Error("the administrator was signed out")
+	}
+}
+
 func TestAnotherAddressMustProveTheSameTrust(t *testing.T) {
 	w := newWorld(t)
 	host, admin := w.setUp()
