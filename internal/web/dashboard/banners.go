@@ -39,7 +39,7 @@ const maxBanners = 3
 func bannersOf(clusters []*clusterRows) []banner {
 	if len(clusters) == 0 {
 		return []banner{{Key: "no-nodes", Tone: string(kit.Warning), Title: "No Proxmox nodes configured",
-			Text: "Add a node and its containers appear here. Starting, stopping and creating containers need one; templates and packages are ready to use now.",
+			Text: "Add a node and its containers appear here. Until then there is nothing to start, stop or create containers on.",
 			Link: kit.URL.Nodes(), LinkTo: "Add a node"}}
 	}
 	out := []banner{}
