@@ -92,12 +92,6 @@ func (w *world) credentials(b *browser) url.Values {
 	return form
 }
 
-// prove gives the password again.
-func (w *world) prove(b *browser) {
-	w.t.Helper()
-	b.leads("/login/proof", url.Values{"password": {password}})
-}
-
 // addNode goes through the steps of adding the cluster, and returns its id.
 func (w *world) addNode(b *browser) string {
 	w.t.Helper()
