@@ -13,7 +13,8 @@ demo: ## Berth beside a simulated Proxmox
 
 test: ## every test; installs Chromium and PostgreSQL where they are missing and it may
 	@scripts/ensure-test-tools
-	go test -timeout 15m ./...
+	@# Not from the cache: the stories start programs that go test does not know to depend on.
+	@go test -count=1 -timeout 15m ./...
 
 check: ## generated files, formatting, vet, lint, imports of the house
 	scripts/check
