@@ -357,7 +357,7 @@ func TestWritesAreLimitedAndSilenceIsNot(t *testing.T) {
 	})
 }
 
-func TestTwentyStreamsAPerson(t *testing.T) {
+func TestSoManyStreamsAPerson(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		other := full()
 		other.Owner = "bob"
