@@ -1,0 +1,140 @@
+// Package job has the nouns of durable work: a job is what a person asked for,
+// a step is one small part of it, a line is one line of a step's log. It knows
+// no container: what a step is about is an opaque subject.
+package job
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// ID names a job (UUIDv7).
+type ID string
+
+// State is where a job stands. It follows from its steps, but for Planned.
+type State string
+
+const (
+	Planned  State = "planned" // shown to its person, who has not started it; nothing is claimed
+	Running  State = "running" // steps wait or run
+	Finished State = "finished"
+)
+
+// StepState is where a step stands.
+type StepState string
+
+const (
+	Waiting   StepState = "waiting"   // not begun; also after its replica went away before it began
+	Active    StepState = "active"    // begun, and not ended
+	Done      StepState = "done"      // as it was meant
+	Warned    StepState = "warned"    // done, and Proxmox warned
+	Failed    StepState = "failed"    //
+	Unknown   StepState = "unknown"   // it may have been carried out: that could not be learned
+	Skipped   StepState = "skipped"   // left out, Detail says why
+	Cancelled StepState = "cancelled" // its person ended the job before it began, or while it could still be ended
+)
+
+// Ended reports whether nothing happens to the step any more.
+func (s StepState) Ended() bool { return s != Waiting && s != Active }
+
+// Bad reports whether a person should look at how the step ended.
+func (s StepState) Bad() bool { return s == Failed || s == Unknown }
+
+// Job is a durable piece of work that one person asked for.
+type Job struct {
+	ID        ID
+	Owner     string // user id
+	Kind      string // "start"; the kinds are those of the works that the engine was given
+	Title     string // as shown: "Start web1", "Stop 48 containers"
+	Actor     string // who, as shown: "root@pam"
+	Address   string // the client's address
+	State     State
+	Retries   ID              // the job of which this one repeats what failed; empty: of none
+	Args      json.RawMessage // what all its steps share; never a secret
+	CreatedAt time.Time
+	StartedAt time.Time // zero while planned
+	EndedAt   time.Time // zero while not finished
+	// StopAt is when its person asked that the rest be left undone; zero: not.
+	StopAt time.Time
+	Tally  Tally
+}
+
+// Tally counts a job's steps by their state.
+type Tally struct{ Waiting, Active, Done, Warned, Failed, Unknown, Skipped, Cancelled int }
+
+// Total counts all steps.
+func (t Tally) Total() int {
+	return t.Waiting + t.Active + t.Ended()
+}
+
+// Ended counts the steps to which nothing happens any more.
+func (t Tally) Ended() int {
+	return t.Done + t.Warned + t.Failed + t.Unknown + t.Skipped + t.Cancelled
+}
+
+// Bad counts the steps at which a person should look.
+func (t Tally) Bad() int { return t.Failed + t.Unknown }
+
+// Step is one small part of a job, persisted before and after it is done.
+type Step struct {
+	Job ID
+	N   int // place in its job, from 0
+	// Owner, Kind and Actor are its job's.
+	Owner, Kind, Actor string
+	// Group is what is run by one replica at a time: a cluster's id.
+	Group string
+	// Lane is a narrow place within the group, through which only so many steps go at once: a node's name.
+	Lane string
+	// Subject is what the step is done to, "cluster/vmid"; two steps that have begun or wait never share one.
+	Subject string
+	Title   string // the subject as shown: "web1 (CT 104)"
+	// Wave orders the steps of a job: none begins before all of lower waves ended.
+	Wave  int
+	State StepState
+	Args  json.RawMessage
+	// Memo is what the work noted for whoever goes on after a crash, such as the UPID of the task that it waits for.
+	Memo   json.RawMessage
+	UPID   string // Proxmox's task, once there is one
+	Detail string // how it ended, or what it is doing, one sentence
+	// Problem is the problem.Kind of a bad end; empty else.
+	Problem   string
+	StartedAt time.Time
+	EndedAt   time.Time
+	// Attempt counts how often it was taken up: more than 1 after a crash.
+	Attempt int
+	// DismissedAt is when its person said that a bad end was seen; zero: not.
+	DismissedAt time.Time
+}
+
+// Line is one line of a step's log.
+type Line struct {
+	N    int // from 1, without gaps
+	At   time.Time
+	Text string // control characters already made visible
+}
+
+// Board is what goes on for one owner, to be shown on other pages. It is never changed once given out.
+type Board struct {
+	Rev uint64
+	// Busy has, by subject, the step that waits or is active.
+	Busy map[string]Step
+	// Bad has, by subject, the last step when it ended badly and was not dismissed.
+	Bad map[string]Step
+	// Jobs counts those that are running.
+	Jobs int
+}
+
+// Filter chooses jobs or steps of one owner, newest first.
+type Filter struct {
+	Owner   string
+	Job     ID     // steps only; empty: any
+	Group   string // empty: any
+	Lane    string // steps only
+	Subject string // steps only
+	Kind    string
+	Actor   string
+	// States chooses steps; for jobs, those that have such a step. Empty: any.
+	States []StepState
+	Before time.Time // created (jobs) or started (steps) before; zero: from the newest
+	Limit  int       // 0: 100
+}
