@@ -18,7 +18,7 @@ import (
 )
 
 func newConnect(a *app) *connect.Service {
-	return connect.New(connect.Options{Store: a.store, Proxmox: reach.Proxmox{Guard: a.guard}, Watcher: a.watcher, Now: time.Now, Log: a.log})
+	return connect.New(connect.Options{Store: a.store, Proxmox: reach.Proxmox{Guard: a.guard}, Watcher: a.watcher, Now: time.Now, Log: a.log, Refused: a.signin.NoteRefusal})
 }
 
 // routes are a room that is given as a list.
@@ -32,13 +32,14 @@ func (a *app) site(l *listener) (http.Handler, error) {
 	doors := signinpages.New(a.signin, func(path string) bool { return site.IsPage(path) })
 	board := dashboard.New(a.watcher, a.signin, time.Now)
 	a.streams = board
+	a.nodes = nodes.New(a.connect, a.watcher, time.Now)
 	var err error
 	site, err = web.New(web.Options{
 		Door: l.door,
 		Pages: web.Pages{
 			SignIn:    doors,
 			Dashboard: board,
-			Nodes:     nodes.New(a.connect, a.watcher, time.Now),
+			Nodes:     a.nodes,
 			Templates: templates.New(),
 			Packages:  packages.New(),
 			Activity:  activity.New(a.store, time.Now),
@@ -46,6 +47,7 @@ func (a *app) site(l *listener) (http.Handler, error) {
 			Kit:       routes(kit.Routes(board)),
 		},
 		Viewer:       doors.Viewer,
+		TurnedAway:   a.signin.TurnedAway,
 		Ready:        a.store.Ping,
 		Metrics:      a.metrics,
 		MetricsToken: l.token,

@@ -51,6 +51,7 @@ const (
 	NodeBack        Kind = "node.back"
 	TokenCreate     Kind = "token.create"
 	TokenUndo       Kind = "token.undo"
+	PageRefused     Kind = "page.refused" // turned away before any verb
 )
 
 // Entry is one line of the trail.

@@ -26,6 +26,9 @@ type Options struct {
 	// Viewer finds who a request's session belongs to; a problem of kind
 	// SignedOut means that there is none.
 	Viewer func(r *http.Request) (account.Viewer, error)
+	// TurnedAway hears of signed-in people whom a route refused: err says
+	// whether for want of fresh proof, else they are no administrator. May be nil.
+	TurnedAway func(ctx context.Context, v account.Viewer, address, route string, err error)
 	// Ready reports whether the store answers.
 	Ready        func(context.Context) error
 	Metrics      *Metrics
@@ -144,12 +147,21 @@ func (s *Server) admit(route kit.Route, r *http.Request) (*http.Request, error) 
 	}
 	if route.Access == kit.Administrator && !viewer.User.Admin {
 		// The same answer as for a page that is not there: who is no administrator learns nothing of what one sees.
-		return r, problem.Missing()
+		return r, s.refuse(r, route, viewer, problem.Missing())
 	}
 	if route.Proof && !viewer.Session.Proved(s.o.Now()) {
-		return r, problem.New(problem.NeedProof, "Your password is needed again for this.", "")
+		return r, s.refuse(r, route, viewer, problem.New(problem.NeedProof, "Your password is needed again for this.", ""))
 	}
 	return r, nil
+}
+
+// refuse tells the trail. To be asked for the password on the way to a form is
+// no refusal: only what would have been done without it is.
+func (s *Server) refuse(r *http.Request, route kit.Route, viewer account.Viewer, err error) error {
+	if s.o.TurnedAway != nil && (route.Method != http.MethodGet || !problem.Is(err, problem.NeedProof)) {
+		s.o.TurnedAway(r.Context(), viewer, kit.ClientAddr(r.Context()), route.Method+" "+route.Pattern, err)
+	}
+	return err
 }
 
 // turnAway answers who may not pass: pages lead to the sign-in or the proof and back, data says 401.

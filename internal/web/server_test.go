@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -282,5 +283,26 @@ func TestARouteMustSayWhoMayHaveIt(t *testing.T) {
 	_, err := New(Options{Pages: Pages{Dashboard: room{{Method: "GET", Pattern: "/x", Handle: hello}}}, Metrics: NewMetrics()})
 	if err == nil {
 		t.Error("a route without an access was taken")
+	}
+}
+
+func TestWhoIsTurnedAwayIsTold(t *testing.T) {
+	var told []string
+	s := testServer(t, func(o *Options) {
+		o.TurnedAway = func(_ context.Context, v account.Viewer, address, route string, err error) {
+			told = append(told, v.User.PVEUser+" "+address+" "+route+" "+string(problem.Of(err).Kind))
+		}
+		o.Pages.Activity = room{{Method: "GET", Pattern: "/proved", Access: kit.SignedIn, Proof: true, Handle: hello}}
+	})
+	for _, c := range [][3]string{
+		{"GET", "/admin", "admin"}, {"GET", "/admin", ""}, {"GET", "/admin", "user"},
+		{"POST", "/change", "admin"}, {"POST", "/change", "user"},
+		{"GET", "/proved", "user"}, // led to the password, nothing was tried
+	} {
+		s.ServeHTTP(httptest.NewRecorder(), request(c[0], c[1], c[2]))
+	}
+	want := []string{"ann@pve 127.0.0.1 GET /admin " + string(problem.NotFound), "ann@pve 127.0.0.1 POST /change " + string(problem.NeedProof)}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
 	}
 }

@@ -29,12 +29,12 @@ func (s *Service) Check(ctx context.Context, by account.By, c fleet.Candidate) (
 	if err := s.notYetMine(ctx, by, c.Address); err != nil {
 		return fleet.Finding{}, err
 	}
-	if err := s.probing(ctx, by); err != nil {
+	if err := s.probing(ctx, by, audit.ClusterTest, c.Address.HostPort()); err != nil {
 		return fleet.Finding{}, err
 	}
 	var f fleet.Finding
 	err := s.during(ctx, by, audit.ClusterTest, c.Address.HostPort(), "", func() error {
-		found, err := s.inspect(ctx, c.Address, c.Fingerprint, Login{TokenID: c.TokenID, Secret: c.Secret})
+		found, err := s.inspect(ctx, by.Owner(), c.Address, c.Fingerprint, Login{TokenID: c.TokenID, Secret: c.Secret})
 		if err != nil {
 			return err
 		}
@@ -89,7 +89,7 @@ func validSecret(s secret.Text) error {
 }
 
 // inspect asks one address, over a connection that shows that leaf, all that has to be known before it is stored.
-func (s *Service) inspect(ctx context.Context, address authority.Address, fingerprint string, as Login) (fleet.Finding, error) {
+func (s *Service) inspect(ctx context.Context, owner string, address authority.Address, fingerprint string, as Login) (fleet.Finding, error) {
 	address.Leaf = fingerprint
 	pinned := authority.Authority{Addresses: []authority.Address{address}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: fingerprint}}
 	conn, err := s.pve.Open(ctx, pinned, as)
@@ -104,7 +104,7 @@ func (s *Service) inspect(ctx context.Context, address authority.Address, finger
 	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
 		return fleet.Finding{}, refused(err)
 	}
-	s.otherWays(ctx, &f)
+	s.otherWays(ctx, owner, &f)
 	return f, nil
 }
 

@@ -11,6 +11,7 @@ package connect
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -125,6 +126,8 @@ type Options struct {
 	Watcher Watcher
 	Now     func() time.Time
 	Log     *slog.Logger
+	// Refused hears of what was refused before any intent, to put it into the trail. May be nil.
+	Refused func(ctx context.Context, e audit.Entry)
 }
 
 // Service has the verbs. It is safe for concurrent use.
@@ -134,7 +137,10 @@ type Service struct {
 	watcher Watcher
 	now     func() time.Time
 	log     *slog.Logger
-	rights  rights
+	// noteRefusal puts into the trail what was refused before any intent.
+	noteRefusal func(ctx context.Context, e audit.Entry)
+	telling     sync.Mutex // held while a dial of toldDial is counted
+	rights      rights
 }
 
 // New makes the verbs.
@@ -145,7 +151,10 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Service{store: o.Store, pve: o.Proxmox, watcher: o.Watcher, now: o.Now, log: o.Log}
+	if o.Refused == nil {
+		o.Refused = func(context.Context, audit.Entry) {}
+	}
+	return &Service{store: o.Store, pve: o.Proxmox, watcher: o.Watcher, now: o.Now, log: o.Log, noteRefusal: o.Refused}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

@@ -23,7 +23,7 @@ func (s *Service) Look(ctx context.Context, by account.By, typed, port string) (
 	if err := s.notYetMine(ctx, by, address); err != nil {
 		return authority.Seen{}, err
 	}
-	if err := s.probing(ctx, by); err != nil {
+	if err := s.probing(ctx, by, audit.Probe, address.HostPort()); err != nil {
 		return authority.Seen{}, err
 	}
 	var seen authority.Seen

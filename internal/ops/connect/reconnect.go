@@ -32,12 +32,12 @@ func (s *Service) Reconnect(ctx context.Context, by account.By, id fleet.Cluster
 	if next.mustProve && ch.Secret.Empty() {
 		return problem.Field("secret", "Enter the secret again: it was stored for the old addresses, token and certificate.")
 	}
-	if err := s.probing(ctx, by); err != nil {
-		return err
-	}
 	kind := audit.ClusterEdit
 	if len(ch.Accept) > 0 {
 		kind = audit.PinChange
+	}
+	if err := s.probing(ctx, by, kind, c.Name); err != nil {
+		return err
 	}
 	return s.during(ctx, by, kind, c.Name, c.ID, func() error { return s.reconnect(ctx, by, next) })
 }

@@ -164,7 +164,7 @@ func (s *Service) rebase(ctx context.Context, p *plan, at int, distrust error) e
 	if err != nil {
 		return err
 	}
-	f, err := s.inspect(ctx, addresses[at], leaf, Login{TokenID: p.after.TokenID, Secret: p.secret})
+	f, err := s.inspect(ctx, p.before.Owner, addresses[at], leaf, Login{TokenID: p.after.TokenID, Secret: p.secret})
 	if err != nil {
 		return toField("addresses", err)
 	}

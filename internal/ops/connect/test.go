@@ -21,7 +21,7 @@ func (s *Service) Test(ctx context.Context, by account.By, id fleet.ClusterID) (
 	if err != nil {
 		return fleet.TestReport{}, err
 	}
-	if err := s.probing(ctx, by); err != nil {
+	if err := s.probing(ctx, by, audit.ClusterTest, c.Name); err != nil {
 		return fleet.TestReport{}, err
 	}
 	r := fleet.TestReport{Cluster: id, At: s.now()}
@@ -106,7 +106,7 @@ func (s *Service) Retry(ctx context.Context, by account.By, id fleet.ClusterID) 
 	if err != nil {
 		return err
 	}
-	if err := s.probing(ctx, by); err != nil {
+	if err := s.probing(ctx, by, audit.ClusterRetry, c.Name); err != nil {
 		return err
 	}
 	return s.during(ctx, by, audit.ClusterRetry, c.Name, id, func() error {

@@ -52,7 +52,7 @@ func (s *Service) Prepare(ctx context.Context, by account.By, w fleet.TokenWish)
 	if !offered {
 		return fleet.TokenPlan{}, alreadyMine()
 	}
-	if err := s.probing(ctx, by); err != nil {
+	if err := s.probing(ctx, by, audit.ClusterTest, host.Name); err != nil {
 		return fleet.TokenPlan{}, err
 	}
 	var p fleet.TokenPlan
@@ -115,7 +115,7 @@ func (s *Service) asPerson(ctx context.Context, by account.By, host authority.Au
 }
 
 func (s *Service) prepare(ctx context.Context, by account.By, host account.SignInHost, w fleet.TokenWish, conn Connection) (fleet.TokenPlan, error) {
-	f, err := s.askHost(ctx, conn, host)
+	f, err := s.askHost(ctx, by, conn)
 	if err != nil {
 		return fleet.TokenPlan{}, err
 	}
@@ -157,7 +157,7 @@ func (s *Service) prepare(ctx context.Context, by account.By, host account.SignI
 }
 
 // askHost learns of the sign-in host's cluster what Check learns of another's.
-func (s *Service) askHost(ctx context.Context, conn Connection, host account.SignInHost) (fleet.Finding, error) {
+func (s *Service) askHost(ctx context.Context, by account.By, conn Connection) (fleet.Finding, error) {
 	f, err := s.ask(ctx, conn, conn.Answering())
 	if err != nil {
 		return f, err
@@ -165,7 +165,7 @@ func (s *Service) askHost(ctx context.Context, conn Connection, host account.Sig
 	if f.Trust, err = s.trust(ctx, conn, f); err != nil {
 		return f, err
 	}
-	s.otherWays(ctx, &f)
+	s.otherWays(ctx, by.Owner(), &f)
 	return f, nil
 }
 

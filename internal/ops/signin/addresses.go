@@ -35,20 +35,26 @@ func (s *Service) AddAddress(ctx context.Context, v account.Viewer, id account.H
 	if err != nil {
 		return err
 	}
-	another := problem.Field("address", "This address does not prove that it is “"+host.Name+"”. If it is another Proxmox, add it as a sign-in host of its own.")
-	another.Kind, another.Expected, another.Got = problem.Untrusted, host.Authority.Trust.Fingerprint, seen.Fingerprint
+	notIts := problem.Field("address", "This address does not prove that it is “"+host.Name+"”. If it is another Proxmox, add it as a sign-in host of its own.")
+	notIts.Kind, notIts.Expected, notIts.Got = problem.Untrusted, host.Authority.Trust.Fingerprint, seen.Fingerprint
+	another := func() error {
+		e := by(v, from, audit.SignInHostEdit, host.Name+": "+address.String())
+		e.Detail = "The address proves another Proxmox: expected " + notIts.Expected + ", got " + notIts.Got + "."
+		s.NoteRefusal(ctx, e)
+		return notIts
+	}
 	switch host.Authority.Trust.Mode {
 	case authority.CAPin:
 		address.Node, _, _ = strings.Cut(seen.Subject, ".") // what the CA says, once it is checked below
 	default: // without a CA only the very leaf proves the same Proxmox
 		if seen.Fingerprint != host.Authority.Trust.Fingerprint {
-			return another
+			return another()
 		}
 		address.Leaf = seen.Fingerprint
 	}
 	alone := authority.Authority{Addresses: []authority.Address{address}, Trust: host.Authority.Trust}
 	if _, err := s.pve.Realms(ctx, alone); problem.Is(err, problem.Untrusted) {
-		return another
+		return another()
 	} else if err != nil {
 		return onAddress(err)
 	}

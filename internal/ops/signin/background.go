@@ -31,6 +31,7 @@ func (s *Service) Run(ctx context.Context) {
 		{renewEvery, s.RenewTickets},
 		{realmsEvery, s.RefreshRealms},
 		{tidyEvery, s.Tidy},
+		{refusalEvery, s.TellRefusals},
 	} {
 		wg.Go(func() {
 			tick := time.NewTicker(job.every)

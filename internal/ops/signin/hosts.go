@@ -58,13 +58,13 @@ func (s *Service) look(ctx context.Context, e audit.Entry, typed, person string)
 		return authority.Seen{}, err
 	}
 	limits := []limit{{key("probe", person), probeMost, probeWithin}}
-	if err := s.allow(ctx, limits); err != nil {
+	e.Kind, e.Subject = audit.Probe, address.String()
+	if err := s.allow(ctx, limits, e); err != nil {
 		return authority.Seen{}, err
 	}
 	if err := s.count(ctx, limits); err != nil {
 		return authority.Seen{}, err
 	}
-	e.Kind, e.Subject = audit.Probe, address.String()
 	var seen authority.Seen
 	err = s.during(ctx, e, func() error {
 		if seen, err = s.pve.Look(ctx, address); err != nil {

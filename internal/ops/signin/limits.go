@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/internal/account"
+	"berth/internal/audit"
 	"berth/internal/problem"
 )
 
@@ -85,8 +86,8 @@ func codeLimits(host account.HostID, user string) []limit {
 	return []limit{{key("code", string(host), strings.ToLower(user)), codeMost, codeWithin}}
 }
 
-// allow refuses when one of the limits is reached.
-func (s *Service) allow(ctx context.Context, limits []limit) error {
+// allow refuses when one of the limits is reached. e is what was tried, for the trail.
+func (s *Service) allow(ctx context.Context, limits []limit, e audit.Entry) error {
 	now := s.now()
 	for _, l := range limits {
 		n, err := s.store.CountAttempts(ctx, l.key, now.Add(-l.within))
@@ -96,7 +97,10 @@ func (s *Service) allow(ctx context.Context, limits []limit) error {
 		if n >= l.most {
 			kind, _, _ := strings.Cut(l.key, ":")
 			s.log.Warn("tries are held back by a limit", "limit", kind)
-			return tooMany(l.within)
+			refusal := tooMany(l.within)
+			e.Detail = refusal.What
+			s.NoteRefusal(ctx, e)
+			return refusal
 		}
 	}
 	return nil

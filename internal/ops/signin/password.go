@@ -56,7 +56,7 @@ func (s *Service) password(ctx context.Context, t try, password secret.Text) (ac
 	if err != nil {
 		return account.Progress{}, err
 	}
-	if err := s.allow(ctx, limits); err != nil {
+	if err := s.allow(ctx, limits, t.entry); err != nil {
 		return account.Progress{}, err
 	}
 	if password.Empty() {
@@ -116,7 +116,7 @@ func (s *Service) ask(ctx context.Context, t try, limits []limit, ask func() (ac
 		return account.Login{}, audit.Entry{}, err
 	}
 	defer leave()
-	if err := s.allow(ctx, limits); err != nil {
+	if err := s.allow(ctx, limits, t.entry); err != nil {
 		return account.Login{}, audit.Entry{}, err
 	}
 	intent, err := s.begin(ctx, t.entry)

@@ -67,7 +67,7 @@ func (s *Service) SecondFactor(ctx context.Context, half string, kind account.Fa
 		refusal = halfGone()
 	}
 	limits := codeLimits(h.Host, h.PVEUser)
-	if err := s.allow(ctx, limits); err != nil {
+	if err := s.allow(ctx, limits, t.entry); err != nil {
 		return account.Progress{}, err
 	}
 	p, err := s.attempt(ctx, t, limits, refusal, func() (account.Login, error) {

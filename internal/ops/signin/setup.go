@@ -53,7 +53,7 @@ func (s *Service) noAdministrator(ctx context.Context) error {
 // OpenSetUp binds a set-up link to the browser that opens it and returns that browser's token.
 func (s *Service) OpenSetUp(ctx context.Context, link string, from account.Client) (secret.Text, error) {
 	limits := []limit{{key("link", network(from.Address)), linkMost, linkWithin}}
-	if err := s.allow(ctx, limits); err != nil {
+	if err := s.allow(ctx, limits, audit.Entry{Kind: audit.SetUpLink, Actor: "somebody", Address: from.Address}); err != nil {
 		return secret.Text{}, err
 	}
 	if err := s.noAdministrator(ctx); err != nil {

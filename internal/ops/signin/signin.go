@@ -121,6 +121,7 @@ type Service struct {
 	back     func(account.UserID)
 	holder   string // names this process in leases
 	lanes    lanes
+	refusals refusals
 	*Sessions
 }
 

@@ -45,6 +45,7 @@ var words = map[audit.Kind]struct{ icon, what string }{
 	audit.NodeBack:        {"circle-check", "Node back"},
 	audit.TokenCreate:     {"key-round", "Token created"},
 	audit.TokenUndo:       {"key-round", "Token creation undone"},
+	audit.PageRefused:     {"shield", "Page not opened"},
 }
 
 func lineOf(e audit.Entry) line {
