@@ -100,7 +100,7 @@ func markLocal(members []fleet.FoundMember, address authority.Address) {
 // otherWays looks which members' own addresses may become further ways in:
 // those that Berth may dial and where the cluster's trust holds. Nothing that
 // needs a login is asked there.
-func (s *Service) otherWays(ctx context.Context, f *fleet.Finding) {
+func (s *Service) otherWays(ctx context.Context, owner string, f *fleet.Finding) {
 	ctx, cancel := context.WithTimeout(ctx, 8*time.Second)
 	defer cancel()
 	var wait sync.WaitGroup
@@ -118,13 +118,13 @@ func (s *Service) otherWays(ctx context.Context, f *fleet.Finding) {
 		wait.Go(func() {
 			lanes <- struct{}{}
 			defer func() { <-lanes }()
-			s.otherWay(ctx, f, m)
+			s.otherWay(ctx, owner, f, m)
 		})
 	}
 	wait.Wait()
 }
 
-func (s *Service) otherWay(ctx context.Context, f *fleet.Finding, m *fleet.FoundMember) {
+func (s *Service) otherWay(ctx context.Context, owner string, f *fleet.Finding, m *fleet.FoundMember) {
 	leaf := m.Address.Leaf
 	if m.Told == "" {
 		m.Why = "Its address is not known: the token lacks Sys.Audit on /."
@@ -144,20 +144,36 @@ func (s *Service) otherWay(ctx context.Context, f *fleet.Finding, m *fleet.Found
 		m.Why = "It has the address that was entered."
 		return
 	}
-	if err := s.pve.Allowed(ctx, address); err != nil {
+	switch err := s.pve.Allowed(ctx, address); {
+	case problem.Is(err, problem.Blocked):
 		m.Why = sentence(err)
+		return
+	case err != nil:
+		m.Why = notProven
 		return
 	}
 	if f.Trust.Mode == authority.LeafPin && leaf == "" {
 		m.Why = "The cluster gives no fingerprint for it."
 		return
 	}
-	if err := s.greet(ctx, authority.Authority{Addresses: []authority.Address{address}, Trust: f.Trust}); err != nil {
+	allowed, err := s.toldDial(ctx, owner)
+	switch {
+	case err != nil:
+		s.log.Error("a member's address was not tried", "err", err)
 		m.Why = sentence(err)
-		return
+	case !allowed:
+		m.Why = "Berth has tried as many members' addresses for you as it does in ten minutes."
+	case s.greet(ctx, authority.Authority{Addresses: []authority.Address{address}, Trust: f.Trust}) != nil:
+		m.Why = notProven
+	default:
+		m.Usable = true
 	}
-	m.Usable = true
 }
+
+// notProven is all that is said of an address that nobody typed, whether it
+// refused, kept silent or showed another certificate: else a Proxmox of one's
+// own, telling addresses, would make Berth a port scanner.
+const notProven = "Berth could not reach this member of the cluster there."
 
 // sentence is the first sentence of a problem; Berth's own errors are not told.
 func sentence(err error) string {
