@@ -27,6 +27,7 @@ import (
 	"berth/internal/watch"
 	"berth/internal/web"
 	"berth/internal/web/kit"
+	"berth/internal/web/nodes"
 
 	"berth/cmd/berth/source"
 )
@@ -43,6 +44,7 @@ type app struct {
 	connect *connect.Service
 	metrics *web.Metrics
 	streams interface{ Close() } // of the dashboard; set with the site
+	nodes   *nodes.Pages         // set with the site
 }
 
 // open opens the store and fits everything that needs no listener.
@@ -184,6 +186,7 @@ func (a *app) background() []func(context.Context) error {
 	return []func(context.Context) error{
 		a.watcher.Run,
 		func(ctx context.Context) error { a.signin.Run(ctx); return nil },
+		func(ctx context.Context) error { a.nodes.Run(ctx, a.signin.SessionStands); return nil },
 	}
 }
 

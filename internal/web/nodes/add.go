@@ -147,7 +147,7 @@ func (p *Pages) check(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return p.refuse(w, r, v, err)
 	}
-	v.Draft = p.drafts.keep(by(r).Owner(), c, f)
+	v.Draft = p.drafts.keep(by(r).Owner(), by(r).Viewer.Session.ID, c, f)
 	v.show(f, p)
 	v.Name = f.Name
 	for _, m := range f.Members {
@@ -168,7 +168,7 @@ func (v *addView) show(f fleet.Finding, p *Pages) {
 // save is the last step: what was shown is stored, and nothing else.
 func (p *Pages) save(w http.ResponseWriter, r *http.Request) error {
 	owner, name := by(r).Owner(), r.PostFormValue("draft")
-	d, ok := p.drafts.open(owner, name)
+	d, ok := p.drafts.open(owner, by(r).Viewer.Session.ID, name)
 	if !ok {
 		return p.lost(w, r)
 	}

@@ -1,7 +1,10 @@
 package nodes
 
 import (
+	"context"
 	"crypto/rand"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,7 +19,8 @@ const (
 
 // drafts keep what was checked between two steps of adding a node, since the
 // token's secret must not travel to the page and back. They live in this
-// process only: who loses one enters the secret again.
+// process only, and no longer than the session that made them: who loses one
+// enters the secret again.
 type drafts struct {
 	now func() time.Time
 
@@ -26,6 +30,7 @@ type drafts struct {
 
 type draft struct {
 	owner     string
+	session   string
 	candidate fleet.Candidate
 	finding   fleet.Finding
 	at        time.Time
@@ -34,7 +39,7 @@ type draft struct {
 func newDrafts(now func() time.Time) *drafts { return &drafts{now: now, all: map[string]draft{}} }
 
 // keep remembers a draft under a name that nobody guesses; a person's oldest gives way.
-func (d *drafts) keep(owner string, c fleet.Candidate, f fleet.Finding) (name string) {
+func (d *drafts) keep(owner, session string, c fleet.Candidate, f fleet.Finding) (name string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sweep()
@@ -51,17 +56,17 @@ func (d *drafts) keep(owner string, c fleet.Candidate, f fleet.Finding) (name st
 		delete(d.all, oldest)
 	}
 	name = rand.Text()
-	d.all[name] = draft{owner, c, f, d.now()}
+	d.all[name] = draft{owner, session, c, f, d.now()}
 	return name
 }
 
-// open finds a person's own draft.
-func (d *drafts) open(owner, name string) (draft, bool) {
+// open finds a draft of the person and session.
+func (d *drafts) open(owner, session, name string) (draft, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sweep()
 	x, ok := d.all[name]
-	return x, ok && x.owner == owner
+	return x, ok && x.owner == owner && x.session == session
 }
 
 // drop forgets a person's own draft.
@@ -70,6 +75,50 @@ func (d *drafts) drop(owner, name string) {
 	defer d.mu.Unlock()
 	if d.all[name].owner == owner {
 		delete(d.all, name)
+	}
+}
+
+// sessions are those that have drafts.
+func (d *drafts) sessions() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sweep()
+	var all []string
+	for _, x := range d.all {
+		if !slices.Contains(all, x.session) {
+			all = append(all, x.session)
+		}
+	}
+	return all
+}
+
+// end forgets the drafts of a session.
+func (d *drafts) end(session string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	maps.DeleteFunc(d.all, func(_ string, x draft) bool { return x.session == session })
+}
+
+// forgetEvery is how often it is looked whether the sessions of drafts go on.
+const forgetEvery = 5 * time.Second
+
+// Run forgets the drafts of sessions that have ended, wherever they were ended,
+// until ctx ends. stands reports whether a session goes on; an error says that
+// it cannot be told, which ends nothing.
+func (p *Pages) Run(ctx context.Context, stands func(ctx context.Context, session string) (bool, error)) {
+	tick := time.NewTicker(forgetEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, session := range p.drafts.sessions() {
+			if on, err := stands(ctx, session); err == nil && !on {
+				p.drafts.end(session)
+			}
+		}
 	}
 }
 

@@ -2,12 +2,15 @@ package nodes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"berth/internal/account"
@@ -102,6 +105,8 @@ type desk struct {
 	verbs *verbs
 	mux   *http.ServeMux
 	now   time.Time
+	// session is that of whoever asks.
+	session string
 }
 
 func newDesk(t *testing.T) *desk {
@@ -125,7 +130,7 @@ func (d *desk) ask(user, path string, form url.Values) *httptest.ResponseRecorde
 		r = httptest.NewRequest("POST", path, strings.NewReader(form.Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	viewer := account.Viewer{User: account.User{ID: account.UserID(user), PVEUser: "anna@pve"}}
+	viewer := account.Viewer{User: account.User{ID: account.UserID(user), PVEUser: "anna@pve"}, Session: account.Session{ID: d.session}}
 	w := httptest.NewRecorder()
 	d.mux.ServeHTTP(w, r.WithContext(kit.WithViewer(r.Context(), viewer)))
 	return w
@@ -176,11 +181,13 @@ func TestALostDraftAsksForTheSecretOnly(t *testing.T) {
 	draft := d.checked("u1")
 	again := url.Values{"draft": {draft}, "address": {"10.0.0.11:8006"}, "fingerprint": {fp("1F")}, "token": {"root@pam!berth"}}
 	for name, lose := range map[string]func() string{
-		"another person's": func() string { return "u2" },
-		"too old":          func() string { d.now = d.now.Add(16 * time.Minute); return "u1" },
+		"another person's":  func() string { return "u2" },
+		"another session's": func() string { d.session = "s2"; return "u1" },
+		"too old":           func() string { d.now = d.now.Add(16 * time.Minute); return "u1" },
 	} {
 		user := lose()
 		w := d.ask(user, "/settings/nodes/new/save", again)
+		d.session = ""
 		body := w.Body.String()
 		if w.Code != http.StatusConflict || len(d.verbs.added) != 0 {
 			t.Errorf("%s: answers %d, added %v", name, w.Code, d.verbs.added)
@@ -198,9 +205,32 @@ func TestDraftsAreFew(t *testing.T) {
 		d.now = d.now.Add(time.Second)
 		d.checked("u1")
 	}
-	if _, ok := d.pages.drafts.open("u1", first); ok || len(d.pages.drafts.all) != maxDrafts {
+	if _, ok := d.pages.drafts.open("u1", d.session, first); ok || len(d.pages.drafts.all) != maxDrafts {
 		t.Errorf("%d drafts are kept", len(d.pages.drafts.all))
 	}
+}
+
+func TestDraftsEndWithTheirSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesk(t)
+		for _, d.session = range []string{"ended", "goes on", "untold"} {
+			d.checked("u1")
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go d.pages.Run(ctx, func(_ context.Context, session string) (bool, error) {
+			if session == "untold" {
+				return false, errors.New("the store does not answer")
+			}
+			return session == "goes on", nil
+		})
+		time.Sleep(2 * forgetEvery) // of the bubble's clock
+		left := d.pages.drafts.sessions()
+		slices.Sort(left)
+		if !slices.Equal(left, []string{"goes on", "untold"}) {
+			t.Errorf("drafts are left of %v", left)
+		}
+	})
 }
 
 func TestWhatWasTypedComesBackAndTheSecretDoesNot(t *testing.T) {
