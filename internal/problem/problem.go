@@ -51,6 +51,11 @@ const (
 	NodeBroken     Kind = "node-broken"      // 596 or 599: the way between two nodes broke
 	OutcomeUnknown Kind = "outcome-unknown"  // a write whose answer was lost: it may have been carried out
 	QuorumLost     Kind = "quorum-lost"      // the cluster has no quorum and refuses to write
+	Busy           Kind = "busy"             // another task holds the container, or a lock is set on it
+	State          Kind = "state"            // the container's state is not one for this: it runs already, does not run, is a template
+	Protected      Kind = "protected"        // protection forbids deleting it
+	Gone           Kind = "gone"             // the container is not on that node any more: moved or deleted
+	Forgotten      Kind = "forgotten"        // Proxmox does not have that task, or its log, any more
 	BudgetSpent    Kind = "budget-exhausted" // Berth's own limit on requests to this cluster
 )
 

@@ -46,10 +46,11 @@ func flag(b bool) string {
 // call is one request, before it has an address.
 type call struct {
 	method string
-	path   string // below /api2/json, escaped
-	params params // in the query for GET and DELETE, in a form else
-	node   string // the node that must carry it out; empty: whoever is asked
-	doing  string // "reading the list of containers", for sentences
+	path   string     // below /api2/json, escaped
+	params params     // in the query for GET and DELETE, in a form else
+	node   string     // the node that must carry it out; empty: whoever is asked
+	guest  fleet.VMID // the container that it is about; 0: none
+	doing  string     // "reading the list of containers", for sentences
 	// login: a POST that changes nothing, and that goes without credentials.
 	login bool
 	// anonymous: no credentials are sent.
@@ -80,7 +81,16 @@ func getGuest(doing, node string, id fleet.VMID, path ...string) (call, error) {
 	if id < fleet.MinVMID || id > fleet.MaxVMID {
 		return call{}, problem.New(problem.Invalid, "A VMID is a number from 100 to 999999999.", "")
 	}
-	return getNode(doing, node, append([]string{"lxc", id.String()}, path...)...)
+	c, err := getNode(doing, node, append([]string{"lxc", id.String()}, path...)...)
+	c.guest = id
+	return c, err
+}
+
+// writeGuest is a change of one container.
+func writeGuest(method, doing string, p params, node string, id fleet.VMID, path ...string) (call, error) {
+	c, err := getGuest(doing, node, id, path...)
+	c.method, c.params = method, p
+	return c, err
 }
 
 func join(segments []string) string {

@@ -14,6 +14,8 @@ type List[T any] struct {
 	Cut bool
 	// Shortened counts strings that were cut at 4 KiB.
 	Shortened int
+	// Total is how many rows Proxmox says there are, where it gives them in pages; else 0.
+	Total int
 }
 
 // rowFunc makes a typed row; ok is false for one that makes no sense.
@@ -21,7 +23,11 @@ type rowFunc[T any] func(v value) (row T, ok bool)
 
 // readList reads {"data": [rows…]} as it streams past. Null for the list is an empty one.
 func readList[T any](in io.Reader, row rowFunc[T]) (List[T], error) {
-	r := newReader(in)
+	return readListOf(newReader(in), row)
+}
+
+// readListOf is readList with a reader whose limits are its own.
+func readListOf[T any](r *reader, row rowFunc[T]) (List[T], error) {
 	var list List[T]
 	found := false
 	err := r.envelope(func(b byte) error {
@@ -35,7 +41,7 @@ func readList[T any](in io.Reader, row rowFunc[T]) (List[T], error) {
 		}
 		return readRows(r, &list, row)
 	})
-	list.Shortened = r.shortened
+	list.Shortened, list.Total = r.shortened, r.total
 	if errors.Is(err, errCut) {
 		list.Cut, err = true, nil
 	}
@@ -104,7 +110,10 @@ func (r *reader) envelope(data func(b byte) error) error {
 			return data(b)
 		}
 		r.nodes = maxRowNodes
-		_, err = r.rest(b, 2)
+		v, err := r.rest(b, 2)
+		if key == "total" {
+			r.total = count(v)
+		}
 		return err
 	})
 	if err != nil {

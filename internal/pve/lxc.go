@@ -41,7 +41,7 @@ func (c *Client) NodeLXC(ctx context.Context, node string) (List[Guest], error) 
 }
 
 // Current is one container's live state; it needs VM.Audit on it. A container
-// that is not on that node is a Failed problem ("Configuration file … does not exist").
+// that is not on that node (any more) is a Gone problem.
 func (c *Client) Current(ctx context.Context, node string, id fleet.VMID) (Guest, error) {
 	call, err := getGuest("reading the state of CT "+id.String(), node, id, "status", "current")
 	if err != nil {

@@ -32,6 +32,7 @@ type reader struct {
 	maxString int
 	nodes     int // values that may still be made
 	shortened int // strings that were cut
+	total     int // of the envelope
 	keys      map[string]string
 	scratch   []byte
 	spare     []field // of the row before

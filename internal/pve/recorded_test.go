@@ -248,8 +248,14 @@ func recordedKind(x exchange) problem.Kind {
 		}
 		return problem.OutcomeUnknown
 	}
-	if strings.Contains(x.Reason, "quorum") {
-		return problem.QuorumLost
+	for said, kind := range map[string]problem.Kind{
+		"quorum": problem.QuorumLost, "Permission denied": problem.QuorumLost, // /etc/pve is read-only without it
+		"Configuration file": problem.Gone, "protection": problem.Protected, "is locked": problem.Busy, "got timeout": problem.Busy,
+		"already running": problem.State, "not running": problem.State, "is running": problem.State,
+	} {
+		if strings.Contains(x.Reason, said) {
+			return kind
+		}
 	}
 	return problem.Failed
 }

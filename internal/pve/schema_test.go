@@ -96,12 +96,27 @@ func TestEveryCallFitsTheSchema(t *testing.T) {
 	_, _ = c.NodeLXC(ctx, "pve1")
 	_, _ = c.Current(ctx, "pve1", 100)
 	_, _ = c.Interfaces(ctx, "pve1", 100)
+	u, err := ParseUPID("UPID:pve1:000001CB:00052529:6B048199:vzcreate:100:root@pam!berth:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = c.Start(ctx, "pve1", 100)
+	_, _ = c.Stop(ctx, "pve1", 100)
+	_, _ = c.Shutdown(ctx, "pve1", 100, PowerOptions{Timeout: 90 * time.Second, Force: true})
+	_, _ = c.Reboot(ctx, "pve1", 100, time.Minute)
+	_, _ = c.Suspend(ctx, "pve1", 100)
+	_, _ = c.Resume(ctx, "pve1", 100)
+	_, _ = c.Destroy(ctx, "pve1", 100, DestroyOptions{Purge: true, UnreferencedDisks: true})
+	_, _ = c.TaskStatus(ctx, u)
+	_, _, _ = c.TaskLog(ctx, u, 10, 20)
+	_, _ = c.NodeTasks(ctx, "pve1", TaskFilter{VMID: 100, Type: "vzstart", Since: time.Unix(1800000000, 0), Failed: true, Running: true, Start: 5, Limit: 10})
 	_, _ = c.CertificatesInfo(ctx, "pve1")
 	_, _ = c.AptVersions(ctx, "pve1")
 
 	sent := f.seen()
-	if len(sent) != 25 {
-		t.Fatalf("%d requests for 25 calls", len(sent))
+	const calls = 35
+	if len(sent) != calls {
+		t.Fatalf("%d requests for %d calls", len(sent), calls)
 	}
 	for _, file := range []string{"apischema-lxc-9.2.json.gz", "apischema-lxc-8.4.5.json.gz"} {
 		t.Run(file, func(t *testing.T) {

@@ -58,27 +58,21 @@ func statusProblem(a authority.Address, call call, resp *http.Response, f failur
 		p.Kind = problem.Unsupported
 		p.What = fmt.Sprintf("This version of Proxmox does not know the call for %s.", call.doing)
 		p.Remedy = "Berth needs Proxmox VE 8 or newer; update the node."
-	case strings.Contains(text, "no quorum") || strings.Contains(text, "cluster not ready"):
-		p.Kind = problem.QuorumLost
-		p.What = fmt.Sprintf("The cluster has no quorum and refused %s.", call.doing)
-		p.Remedy = "Bring the missing nodes back, or look at pvecm status on a node."
 	default:
-		p.Kind = problem.Failed
-		p.What = fmt.Sprintf("Proxmox failed while %s.", call.doing)
-		p.Remedy = failedRemedy(text)
+		about := subject{guest: call.guest, node: call.node, doing: call.doing}
+		v, ok := about.verdict(text)
+		if !ok {
+			v = verdict{problem.Failed, fmt.Sprintf("Proxmox failed while %s.", call.doing), failedRemedy(text)}
+		}
+		p.Kind, p.What, p.Remedy = v.kind, v.what, v.remedy
 	}
 	return p
 }
 
-// failedRemedy is what to do about the failures of reads that have a plain reason.
+// failedRemedy is what to do about failures that are of no other kind.
 func failedRemedy(text string) string {
-	switch {
-	case strings.HasPrefix(text, "Configuration file") && strings.Contains(text, "does not exist"):
-		return "It is not on this node any more: it was moved or deleted."
-	case strings.HasPrefix(text, "hostname lookup"):
+	if strings.HasPrefix(text, "hostname lookup") {
 		return "The cluster knows no node of this name; it may have left."
-	case strings.Contains(text, "got timeout"):
-		return "Something else holds it locked. Try again when that has ended."
 	}
 	return "Try again. If it stays so, look into the log of pvedaemon on the node."
 }

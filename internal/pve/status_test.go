@@ -35,7 +35,7 @@ func TestEachFailureHasItsKindAndSentence(t *testing.T) {
 		{"403", false, 403, "Permission check failed (/vms/100, VM.PowerMgmt)", `{"data":null,"message":"Permission check failed (/vms/100, VM.PowerMgmt)\n"}`, problem.Forbidden, "lacks VM.PowerMgmt on /vms/100", "Permission check failed"},
 		{"403 without a path", false, 403, "Permission check failed", `{"data":null,"message":"Permission check failed\n"}`, problem.Forbidden, "may not do this", "Permission check failed"},
 		{"400", false, 400, "Parameter verification failed.", `{"errors":{"vmid":"value must\n have 100"},"data":null,"message":"Parameter verification failed.\n"}`, problem.Parameters, "did not accept a value", "vmid: value must have 100"},
-		{"500", false, 500, "CT 100 already running", `{"data":null,"message":"CT 100 already running\n"}`, problem.Failed, "failed while", "CT 100 already running"},
+		{"500", false, 500, "storage 'x' is broken", `{"data":null,"message":"storage 'x' is broken\n"}`, problem.Failed, "failed while", "storage 'x' is broken"},
 		{"500 without a body", false, 500, "unable to \x1b[31mopen\u202e", "", problem.Failed, "failed while", "unable to [31mopen"},
 		{"500 quorum", true, 500, "cfs-lock 'file-user_cfg' error: no quorum!", `{"data":null,"message":"cfs-lock 'file-user_cfg' error: no quorum!\n"}`, problem.QuorumLost, "no quorum", "no quorum"},
 		{"501", false, 501, "Method 'GET /nosuch' not implemented", `{"data":null,"message":"Method 'GET /nosuch' not implemented"}`, problem.Unsupported, "does not know", "not implemented"},

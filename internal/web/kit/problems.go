@@ -13,11 +13,11 @@ func StatusOf(k problem.Kind) int {
 	switch k {
 	case problem.SignedOut:
 		return http.StatusUnauthorized
-	case problem.NotFound:
+	case problem.NotFound, problem.Forgotten:
 		return http.StatusNotFound
 	case problem.Invalid, problem.Parameters:
 		return http.StatusUnprocessableEntity
-	case problem.Conflict:
+	case problem.Conflict, problem.Busy, problem.State, problem.Protected, problem.Gone:
 		return http.StatusConflict
 	case problem.Denied, problem.NeedProof, problem.Forbidden:
 		return http.StatusForbidden
