@@ -50,7 +50,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-var nouns = []string{"internal/fleet", "internal/account", "internal/authority", "internal/audit", "internal/problem", "internal/secret"}
+var nouns = []string{"internal/fleet", "internal/job", "internal/account", "internal/authority", "internal/audit", "internal/problem", "internal/secret"}
 
 func isNoun(path string) bool { return slices.Contains(nouns, path) }
 

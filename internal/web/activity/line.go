@@ -83,12 +83,15 @@ func (v view) subtitle() string {
 	return "What you did, and what happened to your nodes"
 }
 
-// when is the age of what is less than a day old, else the date and the time.
-func when(t, now time.Time) string {
-	if now.Sub(t) < 24*time.Hour {
-		return kit.Ago(t, now)
+// eventOf is an entry as it is drawn.
+func eventOf(e audit.Entry) kit.Event {
+	l := lineOf(e)
+	v := kit.Event{At: e.At, Icon: l.Icon, What: l.What, Subject: e.Subject, Tone: l.Tone, Word: l.Word, Look: l.Look, Detail: e.Detail,
+		Actor: e.Actor, Address: e.Address, Kind: string(e.Kind), Result: string(e.Result)}
+	if e.Owner == "" {
+		v.Notes = []string{"whole Berth"}
 	}
-	return t.UTC().Format("2 Jan 2006, 15:04 UTC")
+	return v
 }
 
 // kinds are the choices of the filter.

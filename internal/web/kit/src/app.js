@@ -4,6 +4,7 @@ import "./js/preferences.js";
 import "./js/menus.js";
 import "./js/dialogs.js";
 import "./js/toasts.js";
+import "./js/actions.js";
 import "./js/copy.js";
 import "./js/ages.js";
 import "./js/forms.js";
