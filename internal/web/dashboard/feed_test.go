@@ -40,6 +40,13 @@ func (d *doorman) SessionStands(context.Context, string) (bool, error) {
 	return !d.ended.Load(), nil
 }
 
+// What streams go by, see kit.ServeStream.
+const (
+	heartbeat    = 10 * time.Second
+	sessionCheck = 4 * time.Second
+	writeLimit   = 10 * time.Second
+)
+
 // reader is a browser at the other end of a stream.
 type reader struct {
 	mu     sync.Mutex

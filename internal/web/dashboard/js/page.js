@@ -3,7 +3,7 @@
 import {Fleet, now} from "./fleet.js"
 import {changed, cleared, readFilter, urlOf} from "./filter.js"
 import {List, movedBy, selectRows, setChildren} from "./list.js"
-import {Live} from "./live.js"
+import {live} from "./live.js"
 import {controls} from "./controls.js"
 import {ago, duration} from "./format.js"
 import {getJSON} from "../../kit/src/js/reach.js"
@@ -44,7 +44,7 @@ class Dashboard {
     addEventListener("popstate", () => this.setFilter(readFilter(location.search)))
     setInterval(() => this.tick(), 1000)
     setInterval(() => this.tickSlowly(), 30000)
-    this.live = new Live(root.dataset.liveUrl, root.dataset.fleetUrl, fleet, {news: n => this.news(n), state: s => this.setState(s)})
+    this.live = live(root.dataset.liveUrl, root.dataset.fleetUrl, fleet, {news: n => this.news(n), state: s => this.setState(s)})
     this.live.open()
   }
 
