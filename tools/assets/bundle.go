@@ -40,16 +40,25 @@ func buildStyle(p places) error {
 // engines are the oldest browsers that Berth is made for: those with light-dark(), popover and :has.
 var engines = []api.Engine{{Name: api.EngineChrome, Version: "125"}, {Name: api.EngineFirefox, Version: "128"}, {Name: api.EngineSafari, Version: "17.5"}}
 
-// buildScript bundles src/app.js with everything that it imports, the pages' own modules too.
-func buildScript(p places) error {
-	res := api.Build(api.BuildOptions{
-		EntryPoints: []string{filepath.Join(p.src, "app.js")}, Outfile: filepath.Join(p.dist, "app.js"), AbsWorkingDir: p.root,
-		Bundle: true, Write: true, Format: api.FormatESModule, Charset: api.CharsetUTF8,
-		MinifyWhitespace: true, MinifySyntax: true, MinifyIdentifiers: true, LegalComments: api.LegalCommentsNone,
-		Engines: engines, LogLevel: api.LogLevelWarning,
-	})
-	if len(res.Errors) > 0 {
-		return errors.New(res.Errors[0].Text)
+// scripts are what is built, by the name that it is served under: what every
+// page runs, and what single pages load besides. They share no module with an effect of its own.
+var scripts = map[string]string{
+	"app.js":    "internal/web/kit/src/app.js",
+	"charts.js": "internal/web/containers/js/charts.js",
+}
+
+// buildScripts bundles each script with everything that it imports, the pages' own modules too.
+func buildScripts(p places) error {
+	for out, in := range scripts {
+		res := api.Build(api.BuildOptions{
+			EntryPoints: []string{filepath.Join(p.root, in)}, Outfile: filepath.Join(p.dist, out), AbsWorkingDir: p.root,
+			Bundle: true, Write: true, Format: api.FormatESModule, Charset: api.CharsetUTF8,
+			MinifyWhitespace: true, MinifySyntax: true, MinifyIdentifiers: true, LegalComments: api.LegalCommentsNone,
+			Engines: engines, LogLevel: api.LogLevelWarning,
+		})
+		if len(res.Errors) > 0 {
+			return fmt.Errorf("%s: %s", out, res.Errors[0].Text)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,6 @@
 // Command assets builds what Berth serves to browsers from its sources in
-// internal/web/kit/src and the packages in node_modules: one style sheet, one
-// script, one font, the icons, their licences, and the list of what was
+// internal/web/kit/src and the packages in node_modules: one style sheet, the
+// scripts, one font, the icons, their licences, and the list of what was
 // vendored. The same input gives the same bytes.
 package main
 
@@ -48,7 +48,7 @@ func build(root string) error {
 		name string
 		do   func(places) error
 	}{
-		{"icons", drawIcons}, {"style sheet", buildStyle}, {"script", buildScript}, {"font", copyFont}, {"list of vendored files", writeVendored},
+		{"icons", drawIcons}, {"style sheet", buildStyle}, {"scripts", buildScripts}, {"font", copyFont}, {"list of vendored files", writeVendored},
 	} {
 		if err := step.do(p); err != nil {
 			return fmt.Errorf("%s: %w", step.name, err)

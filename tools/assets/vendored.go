@@ -25,6 +25,7 @@ var sources = []struct{ pkg, licence, in, how string }{
 	{"basecoat-css", "LICENSE.md", "app.css", "some components' structure, built in"},
 	{"lucide-static", "LICENSE", "sprite.svg", "the icons of src/icons.txt, as symbols"},
 	{"tailwindcss", "LICENSE", "app.css", "its reset and the utilities in use, built in"},
+	{"uplot", "LICENSE", "charts.js", "dist/uPlot.esm.js, built in; its style sheet in app.css"},
 }
 
 func writeVendored(p places) error {

@@ -48,6 +48,8 @@ type Frame struct {
 	Tabs []Tab
 	// Narrow keeps forms and prose at a readable width.
 	Narrow bool
+	// Scripts are embedded files that this page needs besides what every page has.
+	Scripts []string
 }
 
 // layout is all that the frame's templates read.
