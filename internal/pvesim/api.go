@@ -113,6 +113,9 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 		pattern = ep.path
 	}
 	c.counts.request(req.Method, pattern)
+	if n.hold(ep, "before") {
+		return nil
+	}
 
 	cl := &call{cluster: c, via: n, node: n, at: s.now()}
 	if rep := n.faulty(rel); rep != nil {
@@ -135,7 +138,7 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 		return n.errorReply(aerr, ep.method == "POST" && ep.path == "/access/ticket")
 	}
 	rep := n.dataReply(ep, cl, data)
-	if rep == nil {
+	if rep == nil || n.hold(ep, "after") {
 		return nil
 	}
 	return n.spoil(rel, rep)

@@ -13,6 +13,7 @@ type RequestCounts struct {
 	Connections int            `json:"connections"` // accepted, whatever became of them
 	TLS         int            `json:"tls"`         // handshakes that were completed
 	Bytes       int64          `json:"bytes"`       // of answers, as sent
+	Held        int            `json:"held"`        // calls that the fault “held” keeps right now, whatever was reset
 }
 
 type counter struct {
@@ -53,5 +54,5 @@ func (c *Cluster) Requests() RequestCounts {
 func (c *Cluster) ResetRequests() {
 	c.counts.mu.Lock()
 	defer c.counts.mu.Unlock()
-	c.counts.n = RequestCounts{}
+	c.counts.n = RequestCounts{Held: c.counts.n.Held}
 }

@@ -36,6 +36,7 @@ type activeFault struct {
 	cluster *Cluster
 	node    *Node
 	done    chan struct{} // closed when undone
+	held    heldCalls
 	undo    func()
 }
 
@@ -60,6 +61,8 @@ func init() {
 		{FaultInfo{"pvedaemon-frozen", "protected calls are 596 Connection timed out after 30 s", map[string]string{"delay": "default 30s times TaskTime"}}, nil},
 		{FaultInfo{"slow", "every answer comes late", map[string]string{"delay": "default 2s"}}, nil},
 		{FaultInfo{"hang-after-accept", "connections are taken and nothing is said; through others 596 Connection timed out after 30 s", map[string]string{"stage": "accept (default) or request: after TLS and the whole request", "delay": "of the 596"}}, setDropping},
+		{FaultInfo{"held", "one kind of call stays without an answer until the fault ends, which closes its connection; /requests counts those that are held", map[string]string{
+			"call": "as /requests names it, such as POST /access/ticket", "stage": "before (default): nothing was done, or after: it was done and is not told", "pass": "so many are let through first; default 0"}}, setHeld},
 		{FaultInfo{"half-answer", "the body stops in the middle and the connection closes", map[string]string{"path": onlyParam}}, nil},
 		{FaultInfo{"huge-answer", "a well-formed list that does not end for 10 GB", map[string]string{"path": onlyParam, "bytes": "default 10737418240"}}, nil},
 		{FaultInfo{"gzip-bomb", "a small compressed answer that is 1 GB of blanks", map[string]string{"path": onlyParam}}, nil},

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -394,6 +395,42 @@ func TestHanging(t *testing.T) {
 	}
 }
 
+func TestHeld(t *testing.T) {
+	for _, c := range []struct{ stage, made string }{{"before", "no such token"}, {"after", ""}} {
+		s, lab, at := lab(t, Config{})
+		undo := set(t, s, "held", "", "call", "POST /access/users/{userid}/token/{tokenid}", "stage", c.stage, "pass", "1")
+		by := at("pve1").asRoot()
+		if res := by.do("POST", "/access/users/root@pam/token/passes", nil); res.status != 200 {
+			t.Fatalf("%s: the first is to pass: %d %s", c.stage, res.status, res.reason)
+		}
+		over := make(chan error)
+		go func() {
+			req := by.request("/access/users/root@pam/token/held")
+			req.Method = "POST"
+			res, err := by.http.Do(req)
+			if err == nil {
+				res.Body.Close()
+			}
+			over <- err
+		}()
+		for lab.Requests().Held == 0 {
+			runtime.Gosched()
+		}
+		lab.ResetRequests()
+		res := by.get("/access/users/root@pam/token/held")
+		if made := res.status == 200; made != (c.made == "") || !strings.Contains(res.reason, c.made) {
+			t.Errorf("%s: %d %s", c.stage, res.status, res.reason)
+		}
+		undo()
+		if err := <-over; err == nil {
+			t.Errorf("%s: a held call was answered", c.stage)
+		}
+		for lab.Requests().Held != 0 {
+			runtime.Gosched()
+		}
+	}
+}
+
 func TestDaemonDown(t *testing.T) {
 	s, _, at := lab(t, Config{})
 	undo := set(t, s, "node-daemon-down", "pve2")
@@ -503,6 +540,10 @@ func TestFaultsAreRefusedWithAReason(t *testing.T) {
 		{"no-such", FaultTarget{Cluster: "lab"}, "no fault is called"},
 		{"slow", FaultTarget{Cluster: "lost"}, "no cluster"},
 		{"slow", FaultTarget{Cluster: "lab", Node: "pve9"}, "no node"},
+		{"held", FaultTarget{Cluster: "lab"}, "wants the call"},
+		{"held", FaultTarget{Cluster: "lab", Params: map[string]string{"call": "GET /nowhere"}}, "no call is"},
+		{"held", FaultTarget{Cluster: "lab", Params: map[string]string{"call": "GET /version", "stage": "never"}}, "no stage is"},
+		{"held", FaultTarget{Cluster: "lab", Params: map[string]string{"call": "GET /version", "pass": "some"}}, "parameter pass"},
 		{"slow", FaultTarget{Cluster: "lab", Params: map[string]string{"colour": "red"}}, "takes no parameter"},
 	} {
 		if _, err := s.Fault(c.name, c.target); err == nil || !strings.Contains(err.Error(), c.want) {

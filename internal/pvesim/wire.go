@@ -182,7 +182,7 @@ func (n *Node) serveTLS(rawConn, conn net.Conn) {
 		if rep == nil {
 			rep = n.answer(req, body)
 		}
-		if rep == nil { // the simulation ends
+		if rep == nil { // the simulation ends, or a held call's fault
 			return
 		}
 		last := served >= maxRequests || rep.status >= 400 || wantsClose(req)
