@@ -30,8 +30,11 @@ type lane struct {
 const (
 	laneQueue = 20               // of each kind; who comes later is asked to try again
 	laneWait  = 15 * time.Second // longest wait for one's turn
-	laneLease = time.Minute      // longer than any whole answer may take
-	lanePoll  = 100 * time.Millisecond
+	// The lease between replicas is short and prolonged while it is held: one of
+	// a Berth that died ends before those who wait for it give up.
+	laneLease   = 6 * time.Second
+	laneProlong = 2 * time.Second
+	lanePoll    = 100 * time.Millisecond
 )
 
 func busy() *problem.Problem {
@@ -50,8 +53,10 @@ func (s *Service) enter(ctx context.Context, host account.HostID, known bool) (l
 		s.lanes.leave(host)
 		return nil, err
 	}
+	stop := s.prolong(ctx, name)
 	return func() {
 		defer s.lanes.leave(host)
+		stop()
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
 		if err := s.store.Release(ctx, name, s.holder); err != nil {
@@ -76,6 +81,31 @@ func (s *Service) claim(ctx context.Context, name string) error {
 		case <-ctx.Done():
 			return busy()
 		}
+	}
+}
+
+// prolong keeps the lease until stop, which returns when nothing of it is under way any more.
+func (s *Service) prolong(ctx context.Context, name string) (stop func()) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx)) // the wait for one's turn is over, the turn is not
+	var keeping sync.WaitGroup
+	keeping.Go(func() {
+		tick := time.NewTicker(laneProlong)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			now := s.now()
+			if _, err := s.store.Claim(ctx, name, s.holder, now.Add(laneLease), now); err != nil && ctx.Err() == nil {
+				s.log.Warn("a sign-in host's lease was not prolonged", "error", err)
+			}
+		}
+	})
+	return func() {
+		cancel()
+		keeping.Wait()
 	}
 }
 
