@@ -51,7 +51,15 @@ const (
 	NodeBack        Kind = "node.back"
 	TokenCreate     Kind = "token.create"
 	TokenUndo       Kind = "token.undo"
-	PageRefused     Kind = "page.refused" // turned away before any verb
+
+	ContainerStart    Kind = "container.start"
+	ContainerShutdown Kind = "container.shutdown"
+	ContainerStop     Kind = "container.stop"
+	ContainerReboot   Kind = "container.reboot"
+	ContainerSuspend  Kind = "container.suspend"
+	ContainerResume   Kind = "container.resume"
+	ContainerDelete   Kind = "container.delete"
+	PageRefused       Kind = "page.refused" // turned away before any verb
 )
 
 // Entry is one line of the trail.

@@ -54,6 +54,8 @@ type ActionRule struct {
 	Quorum   bool
 	Sequence Sequence
 	// Locks under which Proxmox carries it out all the same; "" is no lock and always among them.
+	// PVE::API2::LXC::Status looks for "mounted" before start and stop alone, and
+	// takes every other lock for a refusal; those of shutdown and reboot end half way.
 	Locks []string
 	// Tasks are the types of the Proxmox task that it may become.
 	Tasks []string
@@ -63,16 +65,16 @@ type ActionRule struct {
 
 var actionRules = []ActionRule{
 	{Action: ActStart, Title: "Start", Doing: "Starting", Done: "started", Icon: "play",
-		From: []Status{Stopped}, Already: "already runs", Needs: []string{"VM.PowerMgmt"}, Quorum: true, Sequence: StartupOrder,
+		From: []Status{Stopped}, Already: "already runs", Needs: []string{"VM.PowerMgmt"}, Quorum: true, Sequence: StartupOrder, Locks: []string{"mounted"},
 		Tasks: []string{"vzstart", "hastart"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/start"},
 	{Action: ActShutdown, Title: "Shut down", Doing: "Shutting down", Done: "shut down", Icon: "power",
-		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Sequence: ReverseOrder, Locks: []string{"backup"},
+		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Sequence: ReverseOrder,
 		Tasks: []string{"vzshutdown", "hastop"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/shutdown"},
 	{Action: ActReboot, Title: "Reboot", Doing: "Rebooting", Done: "rebooted", Icon: "rotate-cw",
 		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Quorum: true,
 		Tasks: []string{"vzreboot"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/reboot"},
 	{Action: ActStop, Title: "Stop", Doing: "Stopping", Done: "stopped", Icon: "square",
-		From: []Status{Running, Suspended}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Sequence: ReverseOrder, Locks: []string{"backup"},
+		From: []Status{Running, Suspended}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Sequence: ReverseOrder, Locks: []string{"mounted"},
 		Tasks: []string{"vzstop", "hastop"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/stop"},
 	{Action: ActSuspend, Title: "Suspend", Doing: "Suspending", Done: "suspended", Icon: "pause",
 		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Quorum: true,

@@ -74,3 +74,20 @@ func TestWhyAnActionCannotBeHad(t *testing.T) {
 		})
 	}
 }
+
+// PVE::API2::LXC::Status takes "mounted" for no lock before start and stop, and before nothing else.
+func TestLocksThatProxmoxLooksPast(t *testing.T) {
+	p := &ClusterPicture{Name: "lab", Quorate: true, SeenAt: time.Unix(1, 0)}
+	for lock, want := range map[string]string{"mounted": "start stop", "backup": "", "snapshot": ""} {
+		var can []string
+		for _, rule := range actionRules {
+			c := Container{ID: ContainerID{"c", 104}, Status: rule.From[0], Lock: lock}
+			if Judge(rule.Action, p, c, nil).None() {
+				can = append(can, string(rule.Action))
+			}
+		}
+		if got := strings.Join(can, " "); got != want {
+			t.Errorf("locked (%s): %q, want %q", lock, got, want)
+		}
+	}
+}

@@ -64,6 +64,8 @@ type mailbox struct {
 	row     []byte // a newer picture, of the replica that asks
 	tries   []chan error
 	redraw  bool
+	saw     []sighting // by others, at the containers themselves
+	told    []confirm  // seen by another replica
 }
 
 // answer is what a call brought.

@@ -24,6 +24,7 @@ func (l *loop) readMail(ctx context.Context) {
 	if mail.redraw {
 		l.publish()
 	}
+	l.takeSightings(ctx, mail.saw, mail.told)
 	l.startTry(ctx)
 }
 

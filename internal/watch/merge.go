@@ -18,7 +18,7 @@ func (s *sight) takeResources(r Resources, now time.Time) effects {
 	s.seenAt, s.vms, s.cut = now, r.VMs, r.Cut
 	e.add(s.takeNodeRows(r.Nodes, now))
 
-	rows := s.rows(r.Guests)
+	rows := s.rows(s.notGone(r.Guests, now))
 	merged := make([]fleet.Container, 0, max(len(rows), len(s.containers)))
 	old := s.containers
 	for _, row := range rows {

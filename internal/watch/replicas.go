@@ -52,6 +52,8 @@ func (w *Watcher) hear(ctx context.Context, topic, id string) {
 		if l := w.loopOf(fleet.ClusterID(id)); l != nil {
 			w.readRow(ctx, l)
 		}
+	case topicSaw:
+		w.heardSaw(id)
 	case topicTry:
 		// Only the one that asks may try; the others, and who said it, leave it to them.
 		if l := w.loopOf(fleet.ClusterID(id)); l != nil && l.asks.Load() {

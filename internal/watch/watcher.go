@@ -22,6 +22,7 @@ const (
 	topicCluster = "watch.cluster"
 	topicTry     = "watch.try"
 	topicLook    = "watch.look"
+	topicSaw     = "watch.saw"
 	// topicResync is the store's own: announcements may have been lost, everything is to be read anew.
 	topicResync = "resync"
 )

@@ -168,13 +168,13 @@ func TestDoctorPrefersTheNewerReading(t *testing.T) {
 	in.rights = func(fleet.ClusterID) (fleet.Rights, bool) {
 		return fleet.Rights{At: noon, Permissions: fleet.Permissions{}}, true
 	}
-	if d := in.card(lab()).Doctor; !d.Known || may(d.Now) != "0 of 5" {
+	if d := in.card(lab()).Doctor; !d.Known || may(d.Now) != "0 of 7" {
 		t.Errorf("a test by hand, later than the picture: %s", may(d.Now))
 	}
 	in.rights = func(fleet.ClusterID) (fleet.Rights, bool) {
 		return fleet.Rights{At: noon.Add(-time.Hour), Permissions: fleet.Permissions{}}, true
 	}
-	if d := in.card(lab()).Doctor; may(d.Now) != "3 of 5" {
+	if d := in.card(lab()).Doctor; may(d.Now) != "3 of 7" {
 		t.Errorf("the picture, later than the last test: %s", may(d.Now))
 	}
 }
