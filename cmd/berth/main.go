@@ -25,6 +25,7 @@ type CLI struct {
 	Demo      DemoCmd      `cmd:"" help:"Run Berth beside a simulated Proxmox, in a temporary folder."`
 	SetupLink SetupLinkCmd `cmd:"" help:"Print a new one-time set-up link; the one before is void."`
 	Admin     AdminCmd     `cmd:"" help:"List and change administrators, on the data alone."`
+	Audit     AuditCmd     `cmd:"" help:"Check the audit trail."`
 	Key       KeyCmd       `cmd:"" help:"Make a key, or seal all secrets anew with another."`
 	Version   VersionCmd   `cmd:"" help:"Print the version."`
 }

@@ -68,28 +68,29 @@ func (s *Store) AuditEntries(ctx context.Context, f AuditFilter) ([]audit.Entry,
 	return out, failed("read the audit trail", err)
 }
 
-// VerifyAudit walks the whole chain and returns the place of the first entry
-// that is missing, altered or not linked to the one before; 0 when it is whole.
-func (s *Store) VerifyAudit(ctx context.Context) (broken int64, err error) {
+// VerifyAudit walks the whole chain and returns how many entries are as they
+// were written, from the first on, and the place of the first one that is
+// missing, altered or not linked to the one before; 0 when it is whole.
+func (s *Store) VerifyAudit(ctx context.Context) (entries, broken int64, err error) {
 	const page = 1000
 	// The head first: entries may be appended meanwhile, and those are verified too.
 	head, err := s.reads.AuditHead(ctx)
 	if err != nil {
-		return 0, failed("read the end of the audit trail", err)
+		return 0, 0, failed("read the end of the audit trail", err)
 	}
 	var last audit.Entry
 	for {
 		rows, err := s.reads.AuditFrom(ctx, query.AuditFromParams{Seq: last.Seq, Limit: page})
 		if err != nil {
-			return 0, failed("read the audit trail", err)
+			return 0, 0, failed("read the audit trail", err)
 		}
 		for _, r := range rows {
 			e := auditEntry(r)
 			if e.Seq != last.Seq+1 || !bytes.Equal(e.Prev, last.Hash) || !bytes.Equal(e.Hash, e.Sum()) {
-				return last.Seq + 1, nil
+				return last.Seq, last.Seq + 1, nil
 			}
 			if e.Seq == head.Seq && !bytes.Equal(e.Hash, head.Hash) {
-				return e.Seq, nil
+				return last.Seq, e.Seq, nil
 			}
 			last = e
 		}
@@ -98,9 +99,9 @@ func (s *Store) VerifyAudit(ctx context.Context) (broken int64, err error) {
 		}
 	}
 	if last.Seq < head.Seq { // the end was cut off
-		return last.Seq + 1, nil
+		return last.Seq, last.Seq + 1, nil
 	}
-	return 0, nil
+	return last.Seq, 0, nil
 }
 
 func auditEntry(r query.AuditEntry) audit.Entry {

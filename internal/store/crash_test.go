@@ -125,7 +125,7 @@ func TestKilled(t *testing.T) {
 			}
 		}
 		s.Store = storetest.Open(t, o)
-		if broken, err := s.VerifyAudit(t.Context()); err != nil || broken != 0 {
+		if _, broken, err := s.VerifyAudit(t.Context()); err != nil || broken != 0 {
 			t.Errorf("the trail is broken at %d (%v)", broken, err)
 		}
 		t.Logf("said: %d entries, %d clusters, %d pictures, %d deletions", len(said["audit"]), len(said["cluster"]), len(said["picture"]), len(said["deleted"]))

@@ -220,7 +220,7 @@ func openStore(t *testing.T, at place) *store.Store {
 func (p *promises) checkTrail(t *testing.T, at place) {
 	t.Helper()
 	st := openStore(t, at)
-	broken, err := st.VerifyAudit(t.Context())
+	_, broken, err := st.VerifyAudit(t.Context())
 	if err != nil || broken != 0 {
 		t.Errorf("the audit trail is broken at %d: %v", broken, err)
 	}

@@ -59,7 +59,7 @@ func tryAudit(b *bench) {
 
 func whole(b *bench, want int64) {
 	b.Helper()
-	broken, err := b.VerifyAudit(b.ctx)
+	_, broken, err := b.VerifyAudit(b.ctx)
 	b.must(err)
 	equal(b, "the first broken place", broken, want)
 }
