@@ -21,6 +21,7 @@ import (
 	"berth/internal/fleet"
 	"berth/internal/ops/connect"
 	"berth/internal/ops/signin"
+	"berth/internal/problem"
 	"berth/internal/pve"
 	"berth/internal/secret"
 	"berth/internal/store"
@@ -119,6 +120,9 @@ func (w WatchOptions) guard(d DataOptions) (*pve.Guard, error) {
 
 // dial makes what the watcher asks a cluster through.
 func (a *app) dial(ctx context.Context, c fleet.Cluster) (watch.Source, error) {
+	if a.store.Locked() != nil {
+		return nil, problem.New(problem.Locked, "Berth cannot use its token without the key.", "") // every page says what to do
+	}
 	token, err := a.store.ClusterSecret(ctx, c.Owner, c.ID)
 	if err != nil {
 		return nil, err

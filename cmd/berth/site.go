@@ -48,6 +48,7 @@ func (a *app) site(l *listener) (http.Handler, error) {
 		},
 		Viewer:       doors.Viewer,
 		TurnedAway:   a.signin.TurnedAway,
+		Locked:       a.store.Locked,
 		Ready:        a.store.Ping,
 		Metrics:      a.metrics,
 		MetricsToken: l.token,

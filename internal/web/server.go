@@ -29,6 +29,9 @@ type Options struct {
 	// TurnedAway hears of signed-in people whom a route refused: err says
 	// whether for want of fresh proof, else they are no administrator. May be nil.
 	TurnedAway func(ctx context.Context, v account.Viewer, address, route string, err error)
+	// Locked says why stored secrets cannot be opened, which every page of a
+	// signed-in person tells then; nil when they can. May be nil.
+	Locked func() *problem.Problem
 	// Ready reports whether the store answers.
 	Ready        func(context.Context) error
 	Metrics      *Metrics
@@ -137,6 +140,9 @@ func (s *Server) admit(route kit.Route, r *http.Request) (*http.Request, error) 
 	switch {
 	case err == nil:
 		r = r.WithContext(kit.WithViewer(r.Context(), viewer))
+		if s.o.Locked != nil {
+			r = r.WithContext(kit.WithLocked(r.Context(), s.o.Locked()))
+		}
 	case problem.Is(err, problem.SignedOut):
 		if route.Access == kit.Public {
 			return r, nil

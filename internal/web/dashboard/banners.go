@@ -45,7 +45,7 @@ func bannersOf(clusters []*clusterRows) []banner {
 	out := []banner{}
 	failing := 0
 	for _, c := range clusters {
-		if c.picture.Trouble != nil {
+		if c.picture.Trouble != nil && !locked(c) { // the network is not what a missing key lies at
 			failing++
 		}
 	}
@@ -58,6 +58,9 @@ func bannersOf(clusters []*clusterRows) []banner {
 	out = append(out, nodeBanners(clusters)...)
 	return append(out, noticeBanners(clusters)...)
 }
+
+// locked reports whether a cluster cannot be asked for want of its secret: trying again does not help.
+func locked(c *clusterRows) bool { return c.picture.Trouble.Kind == string(problem.Locked) }
 
 // troubleBanners are about clusters that cannot be seen as a whole.
 func troubleBanners(clusters []*clusterRows) (out []banner) {
@@ -84,6 +87,10 @@ func (c *clusterRows) troubleBanner() banner {
 	t := c.picture.Trouble
 	b := banner{Key: "cluster/" + string(c.id), Tone: string(kit.Warning), Title: named(c.name, t.What), Proxmox: t.Proxmox,
 		Seen: c.seen, Retry: kit.URL.NodeRetry(string(c.id)), Link: kit.URL.Nodes(), LinkTo: "Nodes"}
+	if locked(c) {
+		b.Retry, b.Text = "", sentences(shownAsLastSeen(len(c.rows), c.seen), t.Remedy)
+		return b
+	}
 	halted := t.Kind == string(problem.Unauthorized) || t.Kind == string(problem.Untrusted)
 	if halted {
 		b.Waits = true

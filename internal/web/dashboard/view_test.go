@@ -218,6 +218,22 @@ func TestManyDeadNodesShareABanner(t *testing.T) {
 	}
 }
 
+func TestALockedClusterIsNeitherTheNetworksFaultNorTriedAgain(t *testing.T) {
+	p := many(60, 2)
+	for _, c := range p.Clusters {
+		c.Trouble = &fleet.Trouble{Kind: "locked", What: "Berth cannot use its token without the key."}
+	}
+	banners := viewOf(p, "").State.banners
+	if len(banners) != 2 {
+		t.Fatalf("%+v", banners)
+	}
+	for _, b := range banners {
+		if b.Retry != "" || strings.Contains(b.Text, "tries again") || !strings.Contains(b.Title, "without the key") {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
 func TestManyOfASortShareABanner(t *testing.T) {
 	p := many(60, 5)
 	for i, c := range p.Clusters {

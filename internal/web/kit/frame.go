@@ -12,6 +12,7 @@ import (
 	"github.com/a-h/templ"
 
 	"berth/internal/account"
+	"berth/internal/problem"
 )
 
 // Section is an entry of the sidebar; it stays highlighted on its sub-pages.
@@ -59,6 +60,7 @@ type layout struct {
 	Theme     Theme
 	Collapsed bool
 	Toasts    []Toast
+	Locked    *problem.Problem // nil: the key opens what is stored
 	Nonce     string
 	Here      string // local path of this page, to come back to
 	Made      string // when, so that ages on the page go by the server's clock
@@ -71,13 +73,22 @@ func (l layout) initials() string {
 	return string(runes[:min(2, len(runes))])
 }
 
+// lockedText says what it means that Berth is locked, and what whoever reads it can do.
+func (l layout) lockedText() string {
+	const means = "Until the key is back Berth asks no node, so everything is as last seen, and nobody can sign in. Nothing is lost. "
+	if l.Viewer.User.Admin {
+		return means + l.Locked.Remedy
+	}
+	return means + "Tell whoever runs this Berth."
+}
+
 func layoutOf(w http.ResponseWriter, r *http.Request, f Frame) layout {
 	here := r.URL.RequestURI()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		here = URL.Dashboard()
 	}
 	return layout{Frame: f, Viewer: ViewerOf(r.Context()), Theme: ThemeOf(r), Collapsed: sidebarCollapsed(r),
-		Toasts: takeToasts(w, r), Nonce: Nonce(r.Context()), Here: here, Made: time.Now().UTC().Format(time.RFC3339Nano)}
+		Toasts: takeToasts(w, r), Locked: lockedOf(r.Context()), Nonce: Nonce(r.Context()), Here: here, Made: time.Now().UTC().Format(time.RFC3339Nano)}
 }
 
 // Render draws a whole page in the frame. It buffers, so that an error leaves nothing half sent.

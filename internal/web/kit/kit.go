@@ -8,6 +8,7 @@ import (
 	"net/http"
 
 	"berth/internal/account"
+	"berth/internal/problem"
 )
 
 // Handler answers one route. An error is drawn by the server: a
@@ -52,6 +53,7 @@ const (
 	nonceKey
 	addressKey
 	secureKey
+	lockedKey
 )
 
 // WithViewer is for the server: it puts the signed-in person into a request's context.
@@ -64,6 +66,19 @@ func WithViewer(ctx context.Context, v account.Viewer) context.Context {
 func ViewerOf(ctx context.Context) account.Viewer {
 	v, _ := ctx.Value(viewerKey).(account.Viewer)
 	return v
+}
+
+// WithLocked is for the server: why Berth cannot open what it has stored, said on every page; nil when it can.
+func WithLocked(ctx context.Context, why *problem.Problem) context.Context {
+	if why == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, lockedKey, why)
+}
+
+func lockedOf(ctx context.Context) *problem.Problem {
+	p, _ := ctx.Value(lockedKey).(*problem.Problem)
+	return p
 }
 
 // WithNonce is for the server: the value of this answer's `script-src 'nonce-…'`.

@@ -174,11 +174,11 @@ func (in cardInput) state(v *cardView, c fleet.Cluster, seen *fleet.ClusterPictu
 	case seen.Trouble != nil:
 		t := seen.Trouble
 		v.Trouble = &problem.Problem{Kind: problem.Kind(t.Kind), What: t.What, Remedy: t.Remedy, Proxmox: t.Proxmox}
-		if !t.RetryAt.IsZero() {
+		if !t.RetryAt.IsZero() && v.Trouble.Kind != problem.Locked {
 			v.RetryText = "Berth tries again " + kit.Until(t.RetryAt, in.now) + "."
 		}
 	}
-	v.CanRetry = v.Trouble != nil
+	v.CanRetry = v.Trouble != nil && v.Trouble.Kind != problem.Locked
 	switch {
 	case v.Trouble != nil && v.Trouble.Kind == problem.Untrusted:
 		v.Changed = true
@@ -186,6 +186,9 @@ func (in cardInput) state(v *cardView, c fleet.Cluster, seen *fleet.ClusterPictu
 	case v.Trouble != nil && v.Trouble.Kind == problem.Unauthorized:
 		v.Refused = true
 		v.Tone, v.Icon, v.Word = kit.Failure, "lock", "Token refused"
+	case v.Trouble != nil && v.Trouble.Kind == problem.Locked:
+		v.Refused = v.Trouble.Remedy != "" // a secret of its own is lost, not Berth's key
+		v.Tone, v.Icon, v.Word = kit.Failure, "lock", "Token locked"
 	case v.Trouble != nil:
 		v.Tone, v.Icon, v.Word = kit.Warning, "triangle-alert", "Unreachable"
 	case seen.SeenAt.IsZero():

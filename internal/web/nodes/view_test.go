@@ -141,6 +141,8 @@ func TestHostileNamesAreText(t *testing.T) {
 func TestStateOfACard(t *testing.T) {
 	dead := labPicture()
 	dead.Nodes[2].State = fleet.Online
+	sealed := labPicture()
+	sealed.Trouble = &fleet.Trouble{Kind: string(problem.Locked), What: "Berth cannot use its token without the key.", RetryAt: noon}
 	without := labPicture()
 	without.Nodes[2].State, without.Quorate = fleet.Online, false
 	tests := []struct {
@@ -154,6 +156,7 @@ func TestStateOfACard(t *testing.T) {
 		{"one node down", []*fleet.ClusterPicture{labPicture()}, lab(), "pve3 unreachable", false},
 		{"no quorum", []*fleet.ClusterPicture{without}, lab(), "No quorum", false},
 		{"not reachable at all", []*fleet.ClusterPicture{atticPicture()}, attic(), "Unreachable", true},
+		{"no key", []*fleet.ClusterPicture{sealed}, lab(), "Token locked", false},
 		{"no picture yet", nil, lab(), "Not seen yet", false},
 	}
 	for _, test := range tests {
