@@ -189,7 +189,7 @@ func (s *scene) begun() map[audit.Kind]int {
 	s.Helper()
 	st := s.open()
 	defer s.closed(st)
-	if broken, err := st.VerifyAudit(s.Context()); err != nil || broken != 0 {
+	if _, broken, err := st.VerifyAudit(s.Context()); err != nil || broken != 0 {
 		s.Fatalf("the audit trail is broken at %d: %v", broken, err)
 	}
 	db := s.sql()
