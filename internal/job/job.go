@@ -5,8 +5,13 @@ package job
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 )
+
+// ErrTaken says that a step ended, or that another replica took it up: who gets
+// it must leave the step alone.
+var ErrTaken = errors.New("the step is no longer this replica's")
 
 // ID names a job (UUIDv7).
 type ID string
@@ -42,13 +47,17 @@ func (s StepState) Bad() bool { return s == Failed || s == Unknown }
 
 // Job is a durable piece of work that one person asked for.
 type Job struct {
-	ID        ID
-	Owner     string // user id
-	Kind      string // "start"; the kinds are those of the works that the engine was given
-	Title     string // as shown: "Start web1", "Stop 48 containers"
-	Actor     string // who, as shown: "root@pam"
-	Address   string // the client's address
-	State     State
+	ID      ID
+	Owner   string // user id
+	Kind    string // "start"; the kinds are those of the works that the engine was given
+	Title   string // as shown: "Start web1", "Stop 48 containers"
+	Actor   string // who, as shown: "root@pam"
+	Address string // the client's address
+	State   State
+	// Once is the mark of the form that asked for it: the same owner's same mark twice is one job. Empty: no mark.
+	Once string
+	// Chain: its steps stand on each other, so that what has not begun is left out once one ended badly.
+	Chain     bool
 	Retries   ID              // the job of which this one repeats what failed; empty: of none
 	Args      json.RawMessage // what all its steps share; never a secret
 	CreatedAt time.Time
@@ -85,10 +94,11 @@ type Step struct {
 	Group string
 	// Lane is a narrow place within the group, through which only so many steps go at once: a node's name.
 	Lane string
-	// Subject is what the step is done to, "cluster/vmid"; two steps that have begun or wait never share one.
+	// Subject is what the step is done to, "cluster/vmid"; two jobs that run never share one.
+	// Empty: it is done to nothing that others could be at.
 	Subject string
 	Title   string // the subject as shown: "web1 (CT 104)"
-	// Wave orders the steps of a job: none begins before all of lower waves ended.
+	// Wave orders the steps of a job within a group: none begins before all of lower waves ended.
 	Wave  int
 	State StepState
 	Args  json.RawMessage
@@ -102,6 +112,8 @@ type Step struct {
 	EndedAt   time.Time
 	// Attempt counts how often it was taken up: more than 1 after a crash.
 	Attempt int
+	// Lines counts its log's.
+	Lines int
 	// DismissedAt is when its person said that a bad end was seen; zero: not.
 	DismissedAt time.Time
 }
@@ -137,4 +149,13 @@ type Filter struct {
 	States []StepState
 	Before time.Time // created (jobs) or started (steps) before; zero: from the newest
 	Limit  int       // 0: 100
+}
+
+// Open is a step that waits or is active, with what of its job says when it may begin.
+type Open struct {
+	Step
+	Chain     bool
+	Stopping  bool // its person asked that the rest be left undone
+	CreatedAt time.Time
+	Siblings  int // how many steps its job has
 }

@@ -4,6 +4,10 @@
 
 package query
 
+import (
+	"database/sql"
+)
+
 type Attempt struct {
 	ID         string
 	AttemptKey string
@@ -63,6 +67,63 @@ type HalfLogin struct {
 	ReturnTo  string
 	ExpiresAt int64
 	Tries     int64
+}
+
+type Job struct {
+	ID        string
+	Owner     string
+	Once      sql.NullString
+	Kind      string
+	Title     string
+	Actor     string
+	Address   string
+	State     string
+	Chain     bool
+	Retries   string
+	Args      string
+	CreatedAt int64
+	StartedAt int64
+	EndedAt   int64
+	StopAt    int64
+}
+
+type JobClaim struct {
+	Subject string
+	JobID   string
+}
+
+type JobLine struct {
+	JobID  string
+	N      int64
+	Line   int64
+	MadeAt int64
+	Text   string
+}
+
+type JobStep struct {
+	JobID       string
+	N           int64
+	Owner       string
+	Kind        string
+	Actor       string
+	GroupID     string
+	Lane        string
+	Subject     string
+	Title       string
+	Wave        int64
+	State       string
+	Args        string
+	Memo        string
+	Upid        string
+	Detail      string
+	Problem     string
+	StartedAt   int64
+	EndedAt     int64
+	DismissedAt int64
+	Attempt     int64
+	Holder      string
+	LogLines    int64
+	LogBytes    int64
 }
 
 type Lease struct {

@@ -36,6 +36,15 @@ func Run(t *testing.T, place func(t *testing.T) store.Options) {
 }
 
 var cases = map[string]func(*bench){
+	"JobLife":             tryJobLife,
+	"JobClaims":           tryJobClaims,
+	"JobOnce":             tryJobOnce,
+	"JobFencing":          tryJobFencing,
+	"JobStop":             tryJobStop,
+	"JobChain":            tryJobChain,
+	"JobsOfOthers":        tryJobsOfOthers,
+	"JobFilters":          tryJobFilters,
+	"ClaimsAtOnce":        tryClaimsAtOnce,
 	"SignInHosts":         tryHosts,
 	"HostChange":          tryHostChange,
 	"HostDeletion":        tryHostDeletion,

@@ -1,0 +1,313 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math"
+	"strings"
+	"time"
+
+	"berth/internal/job"
+	"berth/internal/problem"
+	"berth/internal/store/query"
+)
+
+// SubmitJob keeps a new job with its steps, which are numbered in their order.
+// A running one claims its steps' subjects; a step whose subject another job
+// works on is skipped, with what taken says of that one's step. When nothing is left
+// to be done for that reason, nothing is kept: a Conflict with the first reason. When the owner
+// has a job of the same Once, that one's id is returned and nothing is kept.
+func (s *Store) SubmitJob(ctx context.Context, j job.Job, steps []job.Step, taken func(job.Step) string) (job.ID, error) {
+	err := s.tx(ctx, func(q *query.Queries) error {
+		made, err := q.CreateJob(ctx, jobParams(j))
+		if err != nil {
+			return err
+		}
+		if made == 0 {
+			before, err := q.JobOnce(ctx, query.JobOnceParams{Owner: j.Owner, Once: nullable(j.Once)})
+			j.ID = job.ID(before.ID)
+			return err
+		}
+		for n, step := range steps {
+			if err := q.AddStep(ctx, stepParams(j, n, step)); err != nil {
+				return err
+			}
+		}
+		if j.State == job.Planned {
+			return nil
+		}
+		return claimSteps(ctx, q, string(j.ID), j.StartedAt, taken)
+	})
+	return j.ID, failed("keep the job", err)
+}
+
+// BeginJob lets a planned job begin, as SubmitJob does with a running one. Begun already, it is left as it is.
+func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, at time.Time, taken func(job.Step) string) error {
+	return failed("begin the job", s.tx(ctx, func(q *query.Queries) error {
+		begun, err := q.BeginJob(ctx, query.BeginJobParams{Owner: owner, ID: string(id), StartedAt: millis(at)})
+		if err != nil {
+			return err
+		}
+		if begun == 0 {
+			_, err := q.JobOf(ctx, query.JobOfParams{Owner: owner, ID: string(id)})
+			return err
+		}
+		return claimSteps(ctx, q, string(id), at, taken)
+	}))
+}
+
+func claimSteps(ctx context.Context, q *query.Queries, id string, at time.Time, taken func(job.Step) string) error {
+	if err := q.ClaimSubjects(ctx, id); err != nil {
+		return err
+	}
+	others, err := q.TakenSteps(ctx, id)
+	if err != nil {
+		return err
+	}
+	var why string
+	last := int64(-1)
+	for _, o := range others {
+		if o.N == last {
+			continue // a further step of the same other job
+		}
+		last = o.N
+		reason := plain(taken(job.Step{Job: job.ID(o.JobID), Kind: o.Kind, Actor: o.Actor, Title: o.Title, State: job.StepState(o.State), StartedAt: moment(o.StartedAt)}))
+		if why == "" {
+			why = reason
+		}
+		if err := q.SkipStep(ctx, query.SkipStepParams{JobID: id, N: o.N, Detail: reason, Problem: string(problem.Conflict), Now: millis(at)}); err != nil {
+			return err
+		}
+	}
+	if _, err := q.FinishJob(ctx, query.FinishJobParams{ID: id, EndedAt: millis(at)}); err != nil {
+		return err
+	}
+	left, err := tallyOf(ctx, q, id)
+	if err == nil && why != "" && left.Waiting == 0 {
+		return problem.New(problem.Conflict, why, "Wait until that has ended.")
+	}
+	return err
+}
+
+// StopJob asks that the rest of a job be left undone: what has not begun is
+// cancelled now, what is active is told by Open.Stopping.
+func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Time) error {
+	return failed("stop the job", s.tx(ctx, func(q *query.Queries) error {
+		if held, err := q.HoldJob(ctx, query.HoldJobParams{Owner: owner, ID: string(id)}); err != nil || held == 0 {
+			return orMissing(err)
+		}
+		stopped, err := q.StopJob(ctx, query.StopJobParams{Owner: owner, ID: string(id), StopAt: millis(at)})
+		if err != nil || stopped == 0 {
+			return err // finished, or stopped before
+		}
+		if err := q.CancelRest(ctx, query.CancelRestParams{JobID: string(id), Detail: "Not begun: the job was cancelled.", EndedAt: millis(at)}); err != nil {
+			return err
+		}
+		return settle(ctx, q, string(id), at)
+	}))
+}
+
+// settle frees what a job's ended steps claimed, and ends the job with its last step.
+func settle(ctx context.Context, q *query.Queries, id string, at time.Time) error {
+	if err := q.FreeSubjects(ctx, id); err != nil {
+		return err
+	}
+	_, err := q.FinishJob(ctx, query.FinishJobParams{ID: id, EndedAt: millis(at)})
+	return err
+}
+
+// OpenGroups lists the groups in which something is to be done.
+func (s *Store) OpenGroups(ctx context.Context) ([]string, error) {
+	groups, err := s.reads.OpenGroups(ctx)
+	return groups, failed("list what is to be done", err)
+}
+
+// OpenSteps lists what waits or is active in a group, of running jobs, the oldest job first.
+func (s *Store) OpenSteps(ctx context.Context, group string) ([]job.Open, error) {
+	rows, err := s.reads.OpenSteps(ctx, plain(group))
+	open := make([]job.Open, len(rows))
+	for i, r := range rows {
+		open[i] = job.Open{Chain: r.Chain, Stopping: r.StopAt != 0, CreatedAt: moment(r.CreatedAt), Siblings: int(r.Steps), Step: step(query.JobStep{
+			JobID: r.JobID, N: r.N, Owner: r.Owner, Kind: r.Kind, Actor: r.Actor, GroupID: r.GroupID, Lane: r.Lane, Subject: r.Subject, Title: r.Title,
+			Wave: r.Wave, State: r.State, Args: r.Args, Memo: r.Memo, Upid: r.Upid, Detail: r.Detail, Problem: r.Problem, StartedAt: r.StartedAt,
+			EndedAt: r.EndedAt, DismissedAt: r.DismissedAt, Attempt: r.Attempt, Holder: r.Holder, LogLines: r.LogLines, LogBytes: r.LogBytes})}
+	}
+	return open, failed("list what is to be done", err)
+}
+
+// TakeStep makes a step that waits, or that another replica left, the holder's and active.
+// Ended meanwhile, it is job.ErrTaken.
+func (s *Store) TakeStep(ctx context.Context, id job.ID, n int, holder string, at time.Time) (job.Step, error) {
+	r, err := s.writes.TakeStep(ctx, query.TakeStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Now: millis(at)})
+	if errors.Is(err, sql.ErrNoRows) {
+		return job.Step{}, job.ErrTaken
+	}
+	return step(r), failed("take up a step", err)
+}
+
+// NoteStep keeps what whoever goes on after a crash needs, and Proxmox's task once there is one ("" keeps it).
+func (s *Store) NoteStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, upid string) error {
+	rows, err := s.writes.NoteStep(ctx, query.NoteStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Memo: plain(string(memo)), Upid: plain(upid)})
+	return stillHeld("note what a step needs", rows, err)
+}
+
+// SayStep keeps what a step is doing.
+func (s *Store) SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error {
+	rows, err := s.writes.SayStep(ctx, query.SayStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Detail: plain(detail)})
+	return stillHeld("say what a step does", rows, err)
+}
+
+// EndStep ends an active step, frees its subject, leaves out the rest of a
+// chain after a bad end, and ends the job with its last step: all or nothing.
+func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, state job.StepState, detail, kind string, at time.Time) error {
+	return failed("end a step", s.tx(ctx, func(q *query.Queries) error {
+		if _, err := q.HoldJob(ctx, query.HoldJobParams{Owner: o.Owner, ID: string(o.Job)}); err != nil {
+			return err
+		}
+		rows, err := q.EndStep(ctx, query.EndStepParams{JobID: string(o.Job), N: int64(o.N), Holder: plain(holder),
+			State: string(state), Detail: plain(detail), Problem: plain(kind), Now: millis(at)})
+		if err := stillHeld("end a step", rows, err); err != nil {
+			return err
+		}
+		if o.Chain && state.Bad() {
+			err := q.SkipRest(ctx, query.SkipRestParams{JobID: string(o.Job), Detail: "Left out: a step before it did not go well.", EndedAt: millis(at)})
+			if err != nil {
+				return err
+			}
+		}
+		return settle(ctx, q, string(o.Job), at)
+	}))
+}
+
+func stillHeld(doing string, rows int64, err error) error {
+	if err == nil && rows == 0 {
+		return job.ErrTaken
+	}
+	return failed(doing, err)
+}
+
+func orMissing(err error) error {
+	if err == nil {
+		return problem.Missing()
+	}
+	return err
+}
+
+// Job finds one of the owner's jobs.
+func (s *Store) Job(ctx context.Context, owner string, id job.ID) (job.Job, error) {
+	r, err := s.reads.JobOf(ctx, query.JobOfParams{Owner: owner, ID: string(id)})
+	if err != nil {
+		return job.Job{}, failed("read the job", err)
+	}
+	tally, err := tallyOf(ctx, s.reads, r.ID)
+	return jobOf(r, tally), failed("count the job's steps", err)
+}
+
+// Jobs lists an owner's jobs, the newest first. Lane and Subject are not looked at.
+func (s *Store) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
+	rows, err := s.reads.Jobs(ctx, query.JobsParams{Owner: f.Owner, Before: beforeOf(f), Kind: plain(f.Kind), Actor: plain(f.Actor),
+		GroupID: plain(f.Group), States: listed(f.States), Most: mostOf(f)})
+	if err != nil {
+		return nil, failed("list jobs", err)
+	}
+	var ids strings.Builder
+	for _, r := range rows {
+		ids.WriteString("," + r.ID)
+	}
+	counts, err := s.reads.Tallies(ctx, query.TalliesParams{Owner: f.Owner, Jobs: ids.String() + ","})
+	if err != nil {
+		return nil, failed("count the jobs' steps", err)
+	}
+	tallies := map[string]job.Tally{}
+	for _, c := range counts {
+		t := tallies[c.JobID]
+		count(&t, c.State, c.Steps)
+		tallies[c.JobID] = t
+	}
+	jobs := make([]job.Job, len(rows))
+	for i, r := range rows {
+		jobs[i] = jobOf(r, tallies[r.ID])
+	}
+	return jobs, nil
+}
+
+// Steps lists an owner's steps: of one job in their order, else those that were begun, the newest first.
+func (s *Store) Steps(ctx context.Context, f job.Filter) ([]job.Step, error) {
+	var rows []query.JobStep
+	var err error
+	if f.Job != "" {
+		rows, err = s.reads.StepsOfJob(ctx, query.StepsOfJobParams{Owner: f.Owner, JobID: plain(string(f.Job)), States: listed(f.States), Most: mostOf(f)})
+	} else {
+		rows, err = s.reads.Steps(ctx, query.StepsParams{Owner: f.Owner, Before: beforeOf(f), Subject: plain(f.Subject), GroupID: plain(f.Group),
+			Lane: plain(f.Lane), Kind: plain(f.Kind), Actor: plain(f.Actor), States: listed(f.States), Most: mostOf(f)})
+	}
+	return stepsOf(rows), failed("list steps", err)
+}
+
+// Board reads what goes on for an owner; its Rev is not set. since is how far back a bad end is still told.
+func (s *Store) Board(ctx context.Context, owner string, since time.Time) (job.Board, error) {
+	busy, err := s.reads.BusySteps(ctx, owner)
+	if err != nil {
+		return job.Board{}, failed("read what goes on", err)
+	}
+	bad, err := s.reads.BadSteps(ctx, query.BadStepsParams{Owner: owner, Since: millis(since)})
+	if err != nil {
+		return job.Board{}, failed("read what went badly", err)
+	}
+	b := job.Board{Busy: map[string]job.Step{}, Bad: map[string]job.Step{}}
+	jobs := map[string]bool{}
+	for _, r := range busy {
+		jobs[r.JobID] = true
+		if r.Subject == "" {
+			continue
+		}
+		if had, ok := b.Busy[r.Subject]; !ok || had.State == job.Waiting {
+			b.Busy[r.Subject] = step(r)
+		}
+	}
+	for _, r := range bad {
+		if r.Subject != "" {
+			b.Bad[r.Subject] = step(r)
+		}
+	}
+	b.Jobs = len(jobs)
+	return b, nil
+}
+
+// DismissStep notes that a bad end was seen by its owner.
+func (s *Store) DismissStep(ctx context.Context, owner string, id job.ID, n int, at time.Time) error {
+	rows, err := s.writes.DismissStep(ctx, query.DismissStepParams{Owner: owner, JobID: string(id), N: int64(n), Now: millis(at)})
+	return changedOne("dismiss a step", rows, err)
+}
+
+// PruneJobs forgets jobs that were asked for before a time, but those that run.
+func (s *Store) PruneJobs(ctx context.Context, before time.Time) error {
+	return failed("forget old jobs", s.writes.PruneJobs(ctx, millis(before)))
+}
+
+func beforeOf(f job.Filter) int64 {
+	if f.Before.IsZero() {
+		return math.MaxInt64
+	}
+	return millis(f.Before)
+}
+
+func mostOf(f job.Filter) int32 {
+	if f.Limit <= 0 {
+		return 100
+	}
+	return int32(min(f.Limit, 100_000))
+}
+
+// listed is ",a,b," as the queries look for a state in it; empty for any.
+func listed(states []job.StepState) string {
+	if len(states) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for _, s := range states {
+		b.WriteString("," + string(s))
+	}
+	return b.String() + ","
+}

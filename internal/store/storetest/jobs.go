@@ -1,0 +1,327 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"berth/internal/account"
+	"berth/internal/job"
+	"berth/internal/problem"
+)
+
+func says(s job.Step) string { return s.Actor + " is at " + s.Title }
+
+// person keeps somebody new to own jobs.
+func (b *bench) person(name string) account.User {
+	return User(b, b.Store, Host(b, b.Store, name).ID, name+"@pve")
+}
+
+// submit keeps a job of start steps for these subjects.
+func (b *bench) submit(owner account.User, state job.State, subjects ...string) (job.ID, error) {
+	j := job.Job{ID: job.ID(ID()), Owner: string(owner.ID), Kind: "start", Title: "Start", Actor: owner.PVEUser, State: state, CreatedAt: b.clock.Now()}
+	if state == job.Running {
+		j.StartedAt = j.CreatedAt
+	}
+	return b.SubmitJob(b.ctx, j, stepsFor(subjects...), says)
+}
+
+func stepsFor(subjects ...string) []job.Step {
+	steps := make([]job.Step, len(subjects))
+	for i, s := range subjects {
+		steps[i] = job.Step{Group: "lab", Lane: "pve1", Subject: s, Title: "CT " + s, Args: []byte(`{"n":1}`)}
+	}
+	return steps
+}
+
+func (b *bench) states(owner account.User, id job.ID) string {
+	steps, err := b.Steps(b.ctx, job.Filter{Owner: string(owner.ID), Job: id})
+	b.must(err)
+	var states []string
+	for _, s := range steps {
+		states = append(states, string(s.State))
+	}
+	return strings.Join(states, " ")
+}
+
+// take takes up the first open step of the group that is of that job.
+func (b *bench) take(id job.ID, n int, holder string) job.Open {
+	open, err := b.OpenSteps(b.ctx, "lab")
+	b.must(err)
+	for _, o := range open {
+		if o.Job == id && o.N == n {
+			_, err := b.TakeStep(b.ctx, id, n, holder, b.clock.Now())
+			b.must(err)
+			return o
+		}
+	}
+	b.Fatalf("step %d of %s is not open", n, id)
+	return job.Open{}
+}
+
+func tryJobLife(b *bench) {
+	ann := b.person("ann")
+	id, err := b.submit(ann, job.Running, "lab/104", "lab/105")
+	b.must(err)
+	o := b.take(id, 0, "one")
+	equal(b, "of two", o.Siblings, 2)
+	b.must(b.NoteStep(b.ctx, id, 0, "one", []byte(`{"called":true}`), ""))
+	b.must(b.NoteStep(b.ctx, id, 0, "one", []byte(`{"called":true}`), "UPID:pve1:1:"))
+	b.must(b.NoteStep(b.ctx, id, 0, "one", []byte(`{"end":1}`), ""))
+	b.must(b.SayStep(b.ctx, id, 0, "one", "Proxmox works on it."))
+	b.must(b.AddStepLines(b.ctx, id, 0, "one", b.clock.Now(), []string{"first", "second"}))
+	b.must(b.AddStepLines(b.ctx, id, 0, "one", b.clock.Now(), []string{strings.Repeat("x", 20<<10)}))
+	steps, err := b.Steps(b.ctx, job.Filter{Owner: string(ann.ID), Subject: "lab/104"})
+	b.must(err)
+	equal(b, "begun", len(steps), 1)
+	equal(b, "step", steps[0], job.Step{Job: id, N: 0, Owner: string(ann.ID), Kind: "start", Actor: "ann@pve", Group: "lab", Lane: "pve1", Subject: "lab/104",
+		Title: "CT lab/104", State: job.Active, Args: []byte(`{"n":1}`), Memo: []byte(`{"end":1}`), UPID: "UPID:pve1:1:", Detail: "Proxmox works on it.",
+		StartedAt: b.clock.Now(), Attempt: 1, Lines: 3})
+	lines, err := b.StepLines(b.ctx, string(ann.ID), id, 0, 1)
+	b.must(err)
+	equal(b, "lines after the first", len(lines), 2)
+	equal(b, "second", lines[0], job.Line{N: 2, At: b.clock.Now(), Text: "second"})
+	equal(b, "cut", len(lines[1].Text) < 17<<10 && strings.HasSuffix(lines[1].Text, "(4096 bytes more)"), true)
+
+	b.clock.Move(time.Second)
+	b.must(b.EndStep(b.ctx, o, "one", job.Failed, "It failed.", "failed", b.clock.Now()))
+	got, err := b.Job(b.ctx, string(ann.ID), id)
+	b.must(err)
+	equal(b, "still runs", got.State, job.Running)
+	equal(b, "tally", got.Tally, job.Tally{Waiting: 1, Failed: 1})
+	board, err := b.Board(b.ctx, string(ann.ID), time.Time{})
+	b.must(err)
+	equal(b, "busy", len(board.Busy) == 1 && board.Busy["lab/105"].State == job.Waiting, true)
+	equal(b, "bad", board.Bad["lab/104"].Detail, "It failed.")
+	equal(b, "jobs", board.Jobs, 1)
+
+	o = b.take(id, 1, "one")
+	b.must(b.EndStep(b.ctx, o, "one", job.Warned, "Done, with a warning.", "", b.clock.Now()))
+	got, err = b.Job(b.ctx, string(ann.ID), id)
+	b.must(err)
+	equal(b, "finished", got.State, job.Finished)
+	equal(b, "ended", got.EndedAt, b.clock.Now())
+	b.must(b.DismissStep(b.ctx, string(ann.ID), id, 0, b.clock.Now()))
+	board, err = b.Board(b.ctx, string(ann.ID), time.Time{})
+	b.must(err)
+	equal(b, "nothing goes on", len(board.Busy)+len(board.Bad)+board.Jobs, 0)
+}
+
+func tryJobClaims(b *bench) {
+	ann := b.person("ann")
+	first, err := b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+	b.take(first, 0, "one")
+	if _, err := b.submit(ann, job.Running, "lab/104"); !problem.Is(err, problem.Conflict) || problem.Of(err).What != "ann@pve is at CT lab/104" {
+		b.Fatalf("a second job on the same subject: %v", err)
+	}
+	jobs, err := b.Jobs(b.ctx, job.Filter{Owner: string(ann.ID)})
+	b.must(err)
+	equal(b, "nothing was kept of it", len(jobs), 1)
+
+	some, err := b.submit(ann, job.Running, "lab/104", "lab/105")
+	b.must(err)
+	equal(b, "the taken one is skipped", b.states(ann, some), "skipped waiting")
+	planned, err := b.submit(ann, job.Planned, "lab/105", "lab/106")
+	b.must(err)
+	equal(b, "a plan claims nothing", b.states(ann, planned), "waiting waiting")
+	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, b.clock.Now(), says))
+	equal(b, "when it begins it does", b.states(ann, planned), "skipped waiting")
+	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, b.clock.Now(), says))
+
+	b.must(b.EndStep(b.ctx, job.Open{Step: job.Step{Job: first, Owner: string(ann.ID)}}, "one", job.Done, "", "", b.clock.Now()))
+	again, err := b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+	equal(b, "free again", b.states(ann, again), "waiting")
+}
+
+func tryJobOnce(b *bench) {
+	ann, bob := b.person("ann"), b.person("bob")
+	submit := func(owner account.User, subject string) job.ID {
+		id, err := b.SubmitJob(b.ctx, job.Job{ID: job.ID(ID()), Owner: string(owner.ID), Once: "form-1", Kind: "start", State: job.Running}, stepsFor(subject), says)
+		b.must(err)
+		return id
+	}
+	first := submit(ann, "lab/104")
+	equal(b, "the same form again", submit(ann, "lab/104"), first)
+	equal(b, "steps", b.states(ann, first), "waiting")
+	if submit(bob, "his/104") == first {
+		b.Error("another person's form of the same mark is the first one's job")
+	}
+}
+
+func tryJobFencing(b *bench) {
+	ann := b.person("ann")
+	id, err := b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+	o := b.take(id, 0, "dead")
+	got, err := b.TakeStep(b.ctx, id, 0, "alive", b.clock.Now())
+	b.must(err)
+	equal(b, "second attempt", got.Attempt, 2)
+	now := b.clock.Now()
+	for what, err := range map[string]error{
+		"note": b.NoteStep(b.ctx, id, 0, "dead", []byte("{}"), "UPID:"), "say": b.SayStep(b.ctx, id, 0, "dead", "x"),
+		"log": b.AddStepLines(b.ctx, id, 0, "dead", now, []string{"x"}), "end": b.EndStep(b.ctx, o, "dead", job.Done, "", "", now),
+	} {
+		if !errors.Is(err, job.ErrTaken) {
+			b.Errorf("%s by who lost it: %v", what, err)
+		}
+	}
+	b.must(b.EndStep(b.ctx, o, "alive", job.Done, "", "", now))
+	if _, err := b.TakeStep(b.ctx, id, 0, "alive", now); !errors.Is(err, job.ErrTaken) {
+		b.Errorf("taking what ended: %v", err)
+	}
+}
+
+func tryJobStop(b *bench) {
+	ann := b.person("ann")
+	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")
+	b.must(err)
+	o := b.take(id, 0, "one")
+	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now()))
+	equal(b, "the rest", b.states(ann, id), "active cancelled cancelled")
+	open, err := b.OpenSteps(b.ctx, "lab")
+	b.must(err)
+	equal(b, "is told", len(open) == 1 && open[0].Stopping, true)
+	_, err = b.submit(ann, job.Running, "lab/105")
+	b.must(err)
+	b.must(b.EndStep(b.ctx, o, "one", job.Done, "", "", b.clock.Now()))
+	got, err := b.Job(b.ctx, string(ann.ID), id)
+	b.must(err)
+	equal(b, "finished", got.State, job.Finished)
+
+	plan, err := b.submit(ann, job.Planned, "lab/107")
+	b.must(err)
+	b.must(b.StopJob(b.ctx, string(ann.ID), plan, b.clock.Now()))
+	equal(b, "a plan given up", b.states(ann, plan), "cancelled")
+}
+
+func tryJobChain(b *bench) {
+	ann := b.person("ann")
+	steps := stepsFor("lab/104", "lab/104", "lab/104")
+	for i := range steps {
+		steps[i].Wave = i
+	}
+	id, err := b.SubmitJob(b.ctx, job.Job{ID: job.ID(ID()), Owner: string(ann.ID), Kind: "create", Chain: true, State: job.Running}, steps, says)
+	b.must(err)
+	b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", job.Done, "", "", b.clock.Now()))
+	if _, err := b.submit(ann, job.Running, "lab/104"); !problem.Is(err, problem.Conflict) {
+		b.Errorf("the subject is free between two steps of a chain: %v", err)
+	}
+	b.must(b.EndStep(b.ctx, b.take(id, 1, "one"), "one", job.Failed, "no", "failed", b.clock.Now()))
+	equal(b, "after a bad end", b.states(ann, id), "done failed skipped")
+	_, err = b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+}
+
+func tryJobsOfOthers(b *bench) {
+	ann, bob := b.person("ann"), b.person("bob")
+	id, err := b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+	b.take(id, 0, "one")
+	b.must(b.AddStepLines(b.ctx, id, 0, "one", b.clock.Now(), []string{"hers"}))
+	his := string(bob.ID)
+	for what, err := range map[string]error{
+		"read": second(b.Job(b.ctx, his, id)), "begin": b.BeginJob(b.ctx, his, id, b.clock.Now(), says),
+		"stop": b.StopJob(b.ctx, his, id, b.clock.Now()), "dismiss": b.DismissStep(b.ctx, his, id, 0, b.clock.Now()),
+	} {
+		if !problem.Is(err, problem.NotFound) {
+			b.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, f := range []job.Filter{{Owner: his}, {Owner: his, Job: id}, {Owner: his, Subject: "lab/104"}} {
+		steps, err := b.Steps(b.ctx, f)
+		b.must(err)
+		equal(b, "steps", len(steps), 0)
+	}
+	lines, err := b.StepLines(b.ctx, his, id, 0, 0)
+	b.must(err)
+	equal(b, "lines", len(lines), 0)
+	jobs, err := b.Jobs(b.ctx, job.Filter{Owner: his})
+	b.must(err)
+	equal(b, "jobs", len(jobs), 0)
+	board, err := b.Board(b.ctx, his, time.Time{})
+	b.must(err)
+	equal(b, "board", len(board.Busy)+board.Jobs, 0)
+}
+
+func tryJobFilters(b *bench) {
+	ann := b.person("ann")
+	var ids []job.ID
+	for i := range 3 {
+		b.clock.Move(time.Minute)
+		id, err := b.submit(ann, job.Running, fmt.Sprintf("lab/%d", 104+i), fmt.Sprintf("lab/%d", 204+i))
+		b.must(err)
+		state := job.Done
+		if i == 1 {
+			state = job.Failed
+		}
+		b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", state, "", "", b.clock.Now()))
+		ids = append(ids, id)
+	}
+	owner := string(ann.ID)
+	for what, c := range map[string]struct {
+		filter job.Filter
+		want   []job.ID
+	}{
+		"all, newest first": {job.Filter{Owner: owner}, []job.ID{ids[2], ids[1], ids[0]}},
+		"with a failure":    {job.Filter{Owner: owner, States: []job.StepState{job.Failed, job.Unknown}}, []job.ID{ids[1]}},
+		"earlier":           {job.Filter{Owner: owner, Before: b.clock.Now(), Limit: 1}, []job.ID{ids[1]}},
+		"a group":           {job.Filter{Owner: owner, Group: "attic"}, nil},
+		"a kind":            {job.Filter{Owner: owner, Kind: "start", Actor: "ann@pve", Group: "lab", Limit: 1}, []job.ID{ids[2]}},
+	} {
+		jobs, err := b.Jobs(b.ctx, c.filter)
+		b.must(err)
+		var got []job.ID
+		for _, j := range jobs {
+			got = append(got, j.ID)
+			equal(b, what+": total", j.Tally.Total(), 2)
+		}
+		equal(b, what, got, c.want)
+		steps, err := b.Steps(b.ctx, c.filter)
+		b.must(err)
+		got = nil
+		for _, s := range steps {
+			got = append(got, s.Job)
+		}
+		equal(b, what+", steps begun", got, c.want)
+	}
+	groups, err := b.OpenGroups(b.ctx)
+	b.must(err)
+	equal(b, "groups", groups, []string{"lab"})
+	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(time.Hour)))
+	jobs, err := b.Jobs(b.ctx, job.Filter{Owner: owner})
+	b.must(err)
+	equal(b, "those that run are kept", len(jobs), 3)
+	for _, id := range ids {
+		b.must(b.StopJob(b.ctx, owner, id, b.clock.Now()))
+	}
+	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(-time.Second)))
+	jobs, err = b.Jobs(b.ctx, job.Filter{Owner: owner})
+	b.must(err)
+	equal(b, "old ones are forgotten", len(jobs), 1)
+}
+
+// tryClaimsAtOnce: of many who want the same subject at once, one has it.
+func tryClaimsAtOnce(b *bench) {
+	ann := b.person("ann")
+	var won atomic.Int32
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			switch _, err := b.submit(ann, job.Running, "lab/104"); {
+			case err == nil:
+				won.Add(1)
+			case !problem.Is(err, problem.Conflict):
+				b.Errorf("who lost: %v", err)
+			}
+		})
+	}
+	all.Wait()
+	equal(b, "winners", won.Load(), int32(1))
+}
+
+func second[T any](_ T, err error) error { return err }
