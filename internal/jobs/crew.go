@@ -162,7 +162,7 @@ func (c *crew) due() []job.Open {
 	})
 	taken := map[string]int{}
 	for _, h := range c.running {
-		taken[h.step.Lane]++
+		taken[h.open.Lane]++
 	}
 	var due []job.Open
 	for _, o := range ready {
