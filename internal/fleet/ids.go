@@ -22,6 +22,15 @@ const (
 
 func (v VMID) String() string { return strconv.Itoa(int(v)) }
 
+// ParseVMID reads a VMID as Proxmox writes it; ok is false for anything else.
+func ParseVMID(s string) (id VMID, ok bool) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < int(MinVMID) || n > int(MaxVMID) || strconv.Itoa(n) != s {
+		return 0, false
+	}
+	return VMID(n), true
+}
+
 // ContainerID is a container's identity: it stays when the container moves
 // between nodes and is never confused with the same VMID elsewhere.
 type ContainerID struct {

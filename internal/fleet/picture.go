@@ -15,6 +15,19 @@ const (
 	Unknown   Status = "unknown"   // PVE itself does not know
 )
 
+// ParseStatus reads Proxmox's word for a guest's state; one that it does not know is Unknown.
+func ParseStatus(word string) Status {
+	switch word {
+	case "running":
+		return Running
+	case "stopped":
+		return Stopped
+	case "suspended", "paused", "frozen", "freezing":
+		return Suspended
+	}
+	return Unknown
+}
+
 // Container is an LXC guest as last seen. Sizes are bytes; a value that was not
 // told is zero, and Max… of zero means that no ratio can be given.
 type Container struct {

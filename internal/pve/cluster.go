@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	"berth/internal/fleet"
 	"berth/internal/problem"
@@ -79,27 +78,8 @@ func clusterStatusRow(v value) (statusRow, bool) {
 	return statusRow{}, false
 }
 
-// Task is one task as lists of tasks have it.
-type Task struct {
-	UPID      string // as Proxmox wrote it; ParseUPID checks it
-	Node      string
-	User      string // user@realm
-	Token     string // name of the token that started it; empty for a person's login
-	Type      string // "vzstart"
-	ID        string // what it works on, mostly a VMID
-	StartedAt time.Time
-	EndedAt   time.Time // zero while it runs
-	Status    string    // empty while it runs; "OK", "WARNINGS: 2" or the error
-}
-
-// Running reports whether the task has not ended.
-func (t Task) Running() bool { return t.EndedAt.IsZero() && t.Status == "" }
-
-// OK reports whether it ended well; warnings are no failure.
-func (t Task) OK() bool { return t.Status == "OK" || strings.HasPrefix(t.Status, "WARNINGS:") }
-
-// VMID is the guest that it works on; ok is false when it is about something else.
-func (t Task) VMID() (id fleet.VMID, ok bool) { return UPID{ID: t.ID}.VMID() }
+// Task is one task as lists of tasks have it; ParseUPID checks its UPID.
+type Task = fleet.Task
 
 // ClusterTasks lists running tasks and the newest finished ones of all nodes (25
 // a node), those that started last first. Without Sys.Audit on / the list is

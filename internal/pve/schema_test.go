@@ -17,6 +17,7 @@ import (
 
 	"berth/internal/account"
 	"berth/internal/authority"
+	"berth/internal/fleet"
 	"berth/internal/secret"
 )
 
@@ -110,11 +111,14 @@ func TestEveryCallFitsTheSchema(t *testing.T) {
 	_, _ = c.TaskStatus(ctx, u)
 	_, _, _ = c.TaskLog(ctx, u, 10, 20)
 	_, _ = c.NodeTasks(ctx, "pve1", TaskFilter{VMID: 100, Type: "vzstart", Since: time.Unix(1800000000, 0), Failed: true, Running: true, Start: 5, Limit: 10})
+	_, _ = c.Config(ctx, "pve1", 100)
+	_, _ = c.Pending(ctx, "pve1", 100)
+	_, _ = c.History(ctx, "pve1", 100, fleet.Week)
 	_, _ = c.CertificatesInfo(ctx, "pve1")
 	_, _ = c.AptVersions(ctx, "pve1")
 
 	sent := f.seen()
-	const calls = 35
+	const calls = 38
 	if len(sent) != calls {
 		t.Fatalf("%d requests for %d calls", len(sent), calls)
 	}

@@ -73,10 +73,4 @@ func (u UPID) String() string {
 }
 
 // VMID is the guest that the task works on; ok is false when it is about something else.
-func (u UPID) VMID() (id fleet.VMID, ok bool) {
-	n, err := strconv.Atoi(u.ID)
-	if err != nil || n < int(fleet.MinVMID) || n > int(fleet.MaxVMID) {
-		return 0, false
-	}
-	return fleet.VMID(n), true
-}
+func (u UPID) VMID() (id fleet.VMID, ok bool) { return fleet.ParseVMID(u.ID) }

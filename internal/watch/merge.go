@@ -117,7 +117,7 @@ func (s *sight) container(row Guest, prev *fleet.Container) fleet.Container {
 		ID:       fleet.ContainerID{Cluster: s.cluster.ID, VMID: row.VMID},
 		Node:     s.nodes[row.Node].name,
 		Hostname: clean(row.Name, 255),
-		Status:   statusOf(row.Status),
+		Status:   fleet.ParseStatus(row.Status),
 		Template: row.Template,
 		Lock:     clean(row.Lock, 64),
 		Tags:     tidyTags(row.Tags),
@@ -275,18 +275,6 @@ func (s *sight) takeConfirmed(node string, guests []Guest, now time.Time) effect
 	e.add(s.settle(now))
 	e.drawn = true
 	return e
-}
-
-func statusOf(word string) fleet.Status {
-	switch word {
-	case "running":
-		return fleet.Running
-	case "stopped":
-		return fleet.Stopped
-	case "suspended", "paused", "frozen", "freezing":
-		return fleet.Suspended
-	}
-	return fleet.Unknown
 }
 
 // maxTags is how many tags of one container are shown.
