@@ -32,6 +32,7 @@ type house struct {
 	dir      string
 	log      *bytes.Buffer
 	people   []demoPerson
+	nodes    []demoNode
 }
 
 // person is somebody who is signed in.
@@ -62,7 +63,7 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.app, h.site, h.people = a, handler.(*web.Server), told.People
+	h.app, h.site, h.people, h.nodes = a, handler.(*web.Server), told.People, told.Nodes
 	h.owner, h.newcomer = h.signIn(told.People[0]), h.signIn(told.People[1])
 	if h.clusters, err = a.store.Clusters(t.Context(), string(h.owner.User.ID)); err != nil || len(h.clusters) != 2 {
 		t.Fatalf("%d clusters, %v", len(h.clusters), err)
@@ -285,4 +286,81 @@ func TestEveryRouteAsAnotherUser(t *testing.T) {
 		}
 	}
 	h.unchanged(before)
+}
+
+// fieldsOfIDs are the names under which ids go into forms and queries, and some under which a careless handler might take them.
+var fieldsOfIDs = []string{"node", "cluster", "id", "draft", "seen", "version", "owner", "user", "person", "session", "host", "q", "tag", "kind", "also", "return", "accept"}
+
+// An id of another's in a form's field or a query tells no more, and does no more, than one that does not exist.
+func TestAnotherUsersIDsInFieldsAndQueries(t *testing.T) {
+	h := newHouse(t)
+	before := h.things()
+	foreign := map[string]string{"cluster": string(h.clusters[0].ID), "session": h.owner.Session.ID, "person": string(h.owner.User.ID)}
+	for _, r := range h.site.Routes() {
+		if r.Access != kit.SignedIn || slices.Contains(ofOneself, r.Pattern) {
+			continue
+		}
+		for kind, id := range foreign {
+			theirs, nobodys := h.askWithID(r, h.newcomer, id), h.askWithID(r, h.newcomer, noID)
+			if theirs != nobodys {
+				t.Errorf("%s %s tells another's %s from one that does not exist: %d to %q with %d bytes, %d to %q with %d", r.Method, r.Pattern, kind,
+					theirs.status, theirs.location, len(theirs.body), nobodys.status, nobodys.location, len(nobodys.body))
+			}
+		}
+	}
+	h.unchanged(before)
+}
+
+// askWithID asks with the id wherever one could go, and gives the answer without it.
+func (h *house) askWithID(r kit.Route, who person, id string) answer {
+	h.Helper()
+	fields := url.Values{}
+	for _, name := range fieldsOfIDs {
+		fields.Set(name, id)
+	}
+	fields.Set("node", id+"/pve1")
+	fields.Set("return", "/settings/nodes/"+id)
+	got := h.ask(r, h.path(r, false), who, func(req *http.Request) {
+		req.URL.RawQuery = fields.Encode()
+		if r.Method == http.MethodPost {
+			typed(fields)(req)
+		}
+	})
+	got.body, got.location = strings.ReplaceAll(got.body, id, noID), strings.ReplaceAll(got.location, id, noID)
+	return got
+}
+
+// typed makes a request carry these fields.
+func typed(v url.Values) func(*http.Request) {
+	return func(r *http.Request) {
+		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(v.Encode())), int64(len(v.Encode()))
+	}
+}
+
+var draftOfPage = regexp.MustCompile(`name="draft" value="([^"]+)"`)
+
+// A node that somebody checked and has not saved yet is nobody else's to save, and is still theirs when another tried.
+func TestAnotherUsersDraft(t *testing.T) {
+	h := newHouse(t)
+	before := h.things()
+	attic := h.nodes[1]
+	post := func(who person, path string, v url.Values) answer {
+		return h.ask(kit.Route{Method: http.MethodPost}, path, who, typed(v))
+	}
+	checked := post(h.newcomer, "/settings/nodes/new/check", url.Values{"address": {attic.Address}, "fingerprint": {attic.Fingerprint}, "token": {attic.TokenID}, "secret": {attic.TokenSecret}})
+	m := draftOfPage.FindStringSubmatch(checked.body)
+	seen := regexp.MustCompile(`name="seen" value="([^"]+)"`).FindStringSubmatch(checked.body)
+	if m == nil || seen == nil {
+		t.Fatalf("the node was not checked: %d %.2000s", checked.status, checked.body)
+	}
+	save := func(who person, draft string) answer {
+		return post(who, "/settings/nodes/new/save", url.Values{"draft": {draft}, "seen": {seen[1]}, "name": {"mine"}, "address": {attic.Address}, "fingerprint": {attic.Fingerprint}, "token": {attic.TokenID}})
+	}
+	if theirs, none := save(h.owner, m[1]), save(h.owner, strings.Repeat("A", len(m[1]))); theirs != none || theirs.status == http.StatusSeeOther {
+		t.Errorf("another's draft is not as one that does not exist: %d with %d bytes, %d with %d", theirs.status, len(theirs.body), none.status, len(none.body))
+	}
+	h.unchanged(before)
+	if got := save(h.newcomer, m[1]); got.status != http.StatusSeeOther {
+		t.Errorf("somebody else's try took the draft away: %d %.2000s", got.status, got.body)
+	}
 }

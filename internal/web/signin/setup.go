@@ -38,6 +38,8 @@ func (p *Pages) setUp(w http.ResponseWriter, r *http.Request) error {
 	if link := r.URL.Query().Get("link"); link != "" {
 		browser, err := p.verbs.OpenSetUp(r.Context(), link, clientOf(r))
 		if err != nil {
+			// A link that is refused here may be good in another browser, or in a minute: no form of the page carries it on.
+			r.URL.RawQuery = ""
 			return p.refuseSetUp(w, r, err)
 		}
 		setUpCookie.setSecret(w, r, browser)
