@@ -44,6 +44,14 @@ type Policy struct {
 	Admission Admission `json:"admission"`
 	// Listed has PVE user ids ("alice@pve") and whole realms ("@pve").
 	Listed []string `json:"listed,omitempty"`
+	// Sharing says who may share templates with everybody on this Berth:
+	// OnlyAdministrators (the default, also when empty) or Everyone who may sign in.
+	Sharing Admission `json:"sharing,omitempty"`
+}
+
+// MayShare reports whether the PVE user may share templates with everybody on this Berth.
+func (p Policy) MayShare(pveUser string, admin bool) bool {
+	return admin || p.Sharing == Everyone && p.Admits(pveUser, admin)
 }
 
 // Admits reports whether the PVE user (user@realm, as Proxmox's answer names it) may sign in.

@@ -212,6 +212,11 @@ func cleanPolicy(p account.Policy) (account.Policy, error) {
 	default:
 		return p, problem.Field("admission", "Choose who may sign in.")
 	}
+	switch p.Sharing {
+	case "", account.OnlyAdministrators, account.Everyone:
+	default:
+		return p, problem.Field("sharing", "Choose who may share templates.")
+	}
 	listed := []string{}
 	for _, line := range p.Listed {
 		line = strings.TrimSpace(line)
@@ -229,7 +234,7 @@ func cleanPolicy(p account.Policy) (account.Policy, error) {
 	case p.Admission == account.OnlyListed && len(listed) == 0:
 		return p, problem.Field("listed", "List at least one user or realm.")
 	}
-	return account.Policy{Admission: p.Admission, Listed: listed}, nil
+	return account.Policy{Admission: p.Admission, Listed: listed, Sharing: p.Sharing}, nil
 }
 
 // DeleteHost removes a sign-in host with everybody who signed in through it:

@@ -38,6 +38,21 @@ type AuditHead struct {
 	Hash []byte
 }
 
+type Bucket struct {
+	ID           string
+	Owner        string
+	Name         string
+	NameKey      string
+	Description  string
+	Packages     []byte
+	PackageCount int64
+	Words        string
+	Digest       string
+	Version      int64
+	CreatedAt    int64
+	UpdatedAt    int64
+}
+
 type Cluster struct {
 	ID         string
 	Owner      string
@@ -185,6 +200,57 @@ type SignInHost struct {
 	RealmsAt  int64
 	CreatedAt int64
 	UpdatedAt int64
+}
+
+type Template struct {
+	ID           string
+	Owner        string
+	Name         string
+	NameKey      string
+	Description  string
+	Tags         string
+	Os           string
+	Cores        int64
+	Memory       int64
+	Swap         int64
+	Disk         int64
+	Unprivileged bool
+	Scripts      int64
+	Files        int64
+	Inputs       int64
+	Packages     int64
+	Words        string
+	SourceKind   string
+	SourceFrom   string
+	Shared       bool
+	Revision     int64
+	Digest       string
+	CreatedAt    int64
+	UpdatedAt    int64
+}
+
+type TemplateBucket struct {
+	TemplateID string
+	BucketID   string
+}
+
+type TemplateImport struct {
+	ID        string
+	Owner     string
+	Origin    string
+	Body      []byte
+	ExpiresAt int64
+}
+
+type TemplateRevision struct {
+	TemplateID string
+	Number     int64
+	MadeAt     int64
+	MadeBy     string
+	Note       string
+	Digest     string
+	Size       int64
+	Body       []byte
 }
 
 type User struct {

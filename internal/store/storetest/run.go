@@ -78,6 +78,14 @@ var cases = map[string]func(*bench){
 	"HostileText":         tryHostileText,
 	"Announcements":       tryAnnouncements,
 	"OpenedAgain":         tryOpenedAgain,
+	"Templates":           tryTemplates,
+	"TemplateConflicts":   tryTemplateConflicts,
+	"TemplatesOfOthers":   tryTemplatesOfOthers,
+	"SharedTemplates":     trySharedTemplates,
+	"TemplateSearch":      tryTemplateSearch,
+	"Buckets":             tryBuckets,
+	"TemplateImports":     tryTemplateImports,
+	"TemplateLeftovers":   tryTemplateLeftovers,
 }
 
 func (b *bench) must(err error) {

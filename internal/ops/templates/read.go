@@ -1,0 +1,124 @@
+package templates
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"berth/internal/account"
+	"berth/internal/fleet"
+	"berth/internal/problem"
+	"berth/internal/template"
+)
+
+// View is a template as its page shows it.
+type View struct {
+	template.Template // Content has the packages of followed buckets filled in
+	// Mine says that the viewer may change it.
+	Mine bool
+	// Buckets are those that it follows.
+	Buckets map[template.BucketID]template.Bucket
+	// MadeFrom are the viewer's own containers that were made from it.
+	MadeFrom []fleet.ContainerID
+}
+
+// Listing is a page of templates.
+type Listing struct {
+	Templates []template.Summary // the viewer's own and those that others share, by name
+	Tags      []TagCount         // of all that the viewer may see, most used first
+	All       int                // how many the viewer may see without the filter
+}
+
+// TagCount is how many templates have a tag.
+type TagCount struct {
+	Tag   string
+	Count int
+}
+
+// List lists the templates that the viewer may see.
+func (s *Service) List(ctx context.Context, v account.Viewer, f template.Filter) (Listing, error) {
+	all, err := s.store.Templates(ctx, owner(v), template.Filter{})
+	if err != nil {
+		return Listing{}, err
+	}
+	out := Listing{Templates: all, Tags: countTags(all), All: len(all)}
+	if len(f.Words) > 0 || f.Tag != "" || f.Mine {
+		out.Templates, err = s.store.Templates(ctx, owner(v), f)
+	}
+	return out, err
+}
+
+func countTags(all []template.Summary) []TagCount {
+	n := map[string]int{}
+	for _, t := range all {
+		for _, tag := range t.Tags {
+			n[tag]++
+		}
+	}
+	out := make([]TagCount, 0, len(n))
+	for _, tag := range slices.Sorted(maps.Keys(n)) {
+		out = append(out, TagCount{tag, n[tag]})
+	}
+	slices.SortStableFunc(out, func(a, b TagCount) int { return b.Count - a.Count })
+	return out
+}
+
+// Get reads a template that the viewer may see.
+func (s *Service) Get(ctx context.Context, v account.Viewer, id template.ID) (View, error) {
+	t, err := s.store.Template(ctx, owner(v), id)
+	if err != nil {
+		return View{}, err
+	}
+	buckets, err := s.store.LinkedBuckets(ctx, owner(v), id)
+	if err != nil {
+		return View{}, err
+	}
+	made, err := s.madeFrom(ctx, owner(v), id)
+	if err != nil {
+		return View{}, err
+	}
+	t.Content = t.Content.Filled(buckets)
+	return View{Template: t, Mine: t.Owner == owner(v), Buckets: buckets, MadeFrom: made}, nil
+}
+
+// Revisions lists the revisions of one of the viewer's own templates, the newest first.
+// Of a template that another shares only the newest may be read, and no list of them.
+func (s *Service) Revisions(ctx context.Context, v account.Viewer, id template.ID) ([]template.Revision, error) {
+	return s.store.Revisions(ctx, owner(v), id)
+}
+
+// Revision reads one revision of one of the viewer's own templates.
+func (s *Service) Revision(ctx context.Context, v account.Viewer, id template.ID, number int64) (template.Revision, template.Content, error) {
+	return s.store.Revision(ctx, owner(v), id, number)
+}
+
+// Compare tells what changed from one revision of the viewer's own template to another.
+func (s *Service) Compare(ctx context.Context, v account.Viewer, id template.ID, from, to int64) (template.Diff, error) {
+	_, before, err := s.store.Revision(ctx, owner(v), id, from)
+	if err != nil {
+		return template.Diff{}, err
+	}
+	_, after, err := s.store.Revision(ctx, owner(v), id, to)
+	if err != nil {
+		return template.Diff{}, err
+	}
+	return template.Compare(before, after), nil
+}
+
+// Find searches templates, scripts, files, packages and buckets, for the palette. Without
+// words it gives templates and buckets alone.
+func (s *Service) Find(ctx context.Context, v account.Viewer, words []string, most int) ([]template.Hit, error) {
+	return s.store.FindInTemplates(ctx, owner(v), words, most)
+}
+
+// MayShare says whether the viewer may share templates, as their sign-in host has it now.
+func (s *Service) MayShare(ctx context.Context, v account.Viewer) (bool, error) {
+	host, err := s.store.SignInHost(ctx, v.User.Host)
+	if problem.Is(err, problem.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return host.Policy.MayShare(v.User.PVEUser, v.User.Admin), nil
+}

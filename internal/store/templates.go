@@ -1,0 +1,226 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+
+	"berth/internal/account"
+	"berth/internal/problem"
+	"berth/internal/store/query"
+	"berth/internal/template"
+)
+
+// sharing decides, of many rows, whether their owner may share: the owner's
+// sign-in host says so, and what it says now counts.
+type sharing struct {
+	viewer   string
+	policies map[string]account.Policy // by their stored text
+}
+
+func (s *sharing) mayRead(owner, pveUser string, admin bool, policy string) bool {
+	if owner == s.viewer {
+		return true
+	}
+	p, ok := s.policies[policy]
+	if !ok {
+		if err := decode(policy, &p); err != nil {
+			p = account.Policy{} // one that cannot be read allows nothing
+		}
+		if s.policies == nil {
+			s.policies = map[string]account.Policy{}
+		}
+		s.policies[policy] = p
+	}
+	return p.MayShare(pveUser, admin)
+}
+
+// Templates lists the viewer's own templates and those that others share, by
+// name, without scripts, files and packages.
+func (s *Store) Templates(ctx context.Context, viewer string, f template.Filter) ([]template.Summary, error) {
+	w := patterns(f.Words)
+	tag := "%"
+	if t := strings.ToLower(strings.TrimSpace(plain(f.Tag))); t != "" {
+		tag = like(";" + t + ";")
+	}
+	rows, err := s.reads.TemplateSummaries(ctx, query.TemplateSummariesParams{Owner: viewer, Tag: tag, Word1: w[0], Word2: w[1], Word3: w[2], Word4: w[3]})
+	if err != nil {
+		return nil, failed("list the templates", err)
+	}
+	links, err := s.reads.LinkedCounts(ctx, viewer)
+	if err != nil {
+		return nil, failed("count linked packages", err)
+	}
+	linked := make(map[string]query.LinkedCountsRow, len(links))
+	for _, l := range links {
+		linked[l.TemplateID] = l
+	}
+	sharing := sharing{viewer: viewer}
+	out := make([]template.Summary, 0, len(rows))
+	for _, r := range rows {
+		if f.Mine && r.Owner != viewer || !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
+			continue
+		}
+		t := summary(r)
+		t.Counts.Linked = int(linked[r.ID].Linked)
+		t.Counts.Packages += int(linked[r.ID].Packages)
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+func summary(r query.TemplateSummariesRow) template.Summary {
+	return template.Summary{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: r.PveUser, Name: r.Name, Description: r.Description,
+		Tags: splitTags(r.Tags), OS: r.Os, Cores: int(r.Cores), Memory: int(r.Memory), Swap: int(r.Swap), Disk: int(r.Disk), Unprivileged: r.Unprivileged,
+		Counts: template.Counts{Scripts: int(r.Scripts), Files: int(r.Files), Inputs: int(r.Inputs), Packages: int(r.Packages)},
+		Source: template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom}, Shared: r.Shared, Revision: r.Revision,
+		Digest: r.Digest, CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt)}
+}
+
+func joinTags(tags []string) string {
+	if len(tags) == 0 {
+		return ""
+	}
+	return ";" + plain(strings.Join(tags, ";")) + ";"
+}
+
+func splitTags(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ';' })
+}
+
+// Template finds one of the viewer's own, or one that its owner shares, with
+// the content of its newest revision.
+func (s *Store) Template(ctx context.Context, viewer string, id template.ID) (template.Template, error) {
+	r, err := s.reads.TemplateFor(ctx, query.TemplateForParams{Owner: viewer, ID: string(id)})
+	if err != nil {
+		return template.Template{}, failed("read the template", err)
+	}
+	if sharing := (sharing{viewer: viewer}); !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
+		return template.Template{}, problem.Missing()
+	}
+	t := template.Template{ID: id, Owner: r.Owner, OwnerName: r.PveUser, Revision: r.Revision, Digest: r.Digest, Shared: r.Shared,
+		Source:    template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom},
+		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt)}
+	t.Content, err = contentOf(r.Body, r.Digest)
+	return t, failed("read the template", err)
+}
+
+// TemplateNamed finds the owner's template of that name; ok is false when there is none.
+func (s *Store) TemplateNamed(ctx context.Context, owner, name string) (t template.Template, ok bool, err error) {
+	r, err := s.reads.TemplateNamed(ctx, query.TemplateNamedParams{Owner: owner, NameKey: nameKey(name)})
+	if errors.Is(err, sql.ErrNoRows) {
+		return t, false, nil
+	}
+	if err != nil {
+		return t, false, failed("find the template", err)
+	}
+	t = template.Template{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: r.PveUser, Revision: r.Revision, Digest: r.Digest, Shared: r.Shared,
+		Source:    template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom},
+		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt)}
+	t.Content, err = contentOf(r.Body, r.Digest)
+	return t, true, failed("find the template", err)
+}
+
+// TemplatesFrom lists the owner's templates of one source, with name, id and revision alone.
+func (s *Store) TemplatesFrom(ctx context.Context, owner string, from template.Source) ([]template.Summary, error) {
+	rows, err := s.reads.TemplatesFrom(ctx, query.TemplatesFromParams{Owner: owner, SourceKind: string(from.Kind), SourceFrom: plain(from.From)})
+	out := make([]template.Summary, len(rows))
+	for i, r := range rows {
+		out[i] = template.Summary{ID: template.ID(r.ID), Owner: owner, Name: r.Name, Revision: r.Revision, Source: from}
+	}
+	return out, failed("list the templates of a source", err)
+}
+
+// TemplateNames are the names of all the owner's templates.
+func (s *Store) TemplateNames(ctx context.Context, owner string) ([]string, error) {
+	names, err := s.reads.TemplateNames(ctx, owner)
+	return names, failed("list the templates' names", err)
+}
+
+// Revisions lists the revisions of one of the owner's templates, the newest first.
+func (s *Store) Revisions(ctx context.Context, owner string, id template.ID) ([]template.Revision, error) {
+	rows, err := s.reads.Revisions(ctx, query.RevisionsParams{Owner: owner, ID: string(id)})
+	if err == nil && len(rows) == 0 {
+		return nil, problem.Missing()
+	}
+	out := make([]template.Revision, len(rows))
+	for i, r := range rows {
+		out[i] = template.Revision{Template: id, Number: r.Number, At: moment(r.MadeAt), By: r.MadeBy, Note: r.Note, Digest: r.Digest, Size: r.Size}
+	}
+	return out, failed("list the revisions", err)
+}
+
+// Revision reads one revision of one of the owner's templates.
+func (s *Store) Revision(ctx context.Context, owner string, id template.ID, number int64) (template.Revision, template.Content, error) {
+	r, err := s.reads.RevisionOf(ctx, query.RevisionOfParams{Owner: owner, ID: string(id), Number: number})
+	if err != nil {
+		return template.Revision{}, template.Content{}, failed("read the revision", err)
+	}
+	c, err := contentOf(r.Body, r.Digest)
+	return template.Revision{Template: id, Number: r.Number, At: moment(r.MadeAt), By: r.MadeBy, Note: r.Note, Digest: r.Digest, Size: r.Size},
+		c, failed("read the revision", err)
+}
+
+// contentOf reads a revision's body and sees that it is the one that its digest names.
+func contentOf(body []byte, digest string) (template.Content, error) {
+	data, err := unpack(body)
+	if err != nil {
+		return template.Content{}, err
+	}
+	if template.Digest(data) != digest {
+		return template.Content{}, errors.New("a revision is not what its digest says: its row was altered")
+	}
+	return template.ReadCanonical(data)
+}
+
+// ShareTemplate lets everybody on this Berth read one of the owner's templates, or takes that back.
+func (s *Store) ShareTemplate(ctx context.Context, owner string, id template.ID, shared bool) error {
+	rows, err := s.writes.SetTemplateShared(ctx, query.SetTemplateSharedParams{Owner: owner, ID: string(id), Shared: shared})
+	return changedOne("share the template", rows, err)
+}
+
+// FindInTemplates searches the viewer's templates and buckets, those that others share,
+// and what is in them. Without words it lists templates and buckets. most bounds
+// how many templates and buckets are looked into, and how many hits are returned.
+func (s *Store) FindInTemplates(ctx context.Context, viewer string, words []string, most int) ([]template.Hit, error) {
+	w := patterns(words)
+	searched := make([]string, 0, len(words))
+	for _, word := range words[:min(len(words), maxWords)] {
+		if word = strings.ToLower(strings.TrimSpace(word)); word != "" {
+			searched = append(searched, word)
+		}
+	}
+	rows, err := s.reads.TemplateWords(ctx, query.TemplateWordsParams{Owner: viewer, Word1: w[0], Word2: w[1], Word3: w[2], Word4: w[3], Most: int32(most)})
+	if err != nil {
+		return nil, failed("search the templates", err)
+	}
+	var out []template.Hit
+	sharing := sharing{viewer: viewer}
+	for _, r := range rows {
+		if !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
+			continue
+		}
+		for _, h := range hits(r.Name, r.Words, searched) {
+			h.Template, h.Title, h.Shared = template.ID(r.ID), r.Name, r.Owner != viewer
+			if h.Kind == "" {
+				h.Kind = template.TemplateHit
+			}
+			out = append(out, h)
+		}
+	}
+	buckets, err := s.reads.BucketWords(ctx, query.BucketWordsParams{Owner: viewer, Word1: w[0], Word2: w[1], Word3: w[2], Word4: w[3], Most: int32(most)})
+	if err != nil {
+		return nil, failed("search the buckets", err)
+	}
+	for _, r := range buckets {
+		for _, h := range hits(r.Name, r.Words, searched) {
+			h.Bucket, h.Title = template.BucketID(r.ID), r.Name
+			if h.Kind == "" {
+				h.Kind = template.BucketHit
+			}
+			out = append(out, h)
+		}
+	}
+	return out[:min(len(out), most)], nil
+}
