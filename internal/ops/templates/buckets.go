@@ -16,20 +16,14 @@ func (s *Service) Buckets(ctx context.Context, v account.Viewer) ([]template.Buc
 	return s.store.Buckets(ctx, owner(v))
 }
 
-// BucketView is a bucket as its page shows it.
-type BucketView struct {
-	template.Bucket
-	Users []template.Summary // the templates that follow it: id, name and revision
-}
-
 // Bucket reads one of the viewer's buckets.
-func (s *Service) Bucket(ctx context.Context, v account.Viewer, id template.BucketID) (BucketView, error) {
+func (s *Service) Bucket(ctx context.Context, v account.Viewer, id template.BucketID) (template.BucketView, error) {
 	b, err := s.store.Bucket(ctx, owner(v), id)
 	if err != nil {
-		return BucketView{}, err
+		return template.BucketView{}, err
 	}
 	users, err := s.store.BucketUsers(ctx, owner(v), id)
-	return BucketView{b, users}, err
+	return template.BucketView{Bucket: b, Users: users}, err
 }
 
 // CreateBucket keeps a new bucket.
@@ -148,21 +142,15 @@ func (s *Service) Paste(ctx context.Context, by account.By, id template.BucketID
 	return report, err
 }
 
-// RemovedPackage is a package that was taken out, with the place where it was, so that it can be put back.
-type RemovedPackage struct {
-	template.Package
-	At int
-}
-
 // RemovePackage takes out the package with that key (template.Package.Key) and returns what PutBack needs to undo it.
-func (s *Service) RemovePackage(ctx context.Context, by account.By, id template.BucketID, key string) (RemovedPackage, error) {
-	var removed RemovedPackage
+func (s *Service) RemovePackage(ctx context.Context, by account.By, id template.BucketID, key string) (template.RemovedPackage, error) {
+	var removed template.RemovedPackage
 	_, err := s.again(ctx, by, id, func(b *template.Bucket) error {
 		i := slices.IndexFunc(b.Packages, func(p template.Package) bool { return p.Key() == key })
 		if i < 0 {
 			return problem.Missing()
 		}
-		removed = RemovedPackage{b.Packages[i], i}
+		removed = template.RemovedPackage{Package: b.Packages[i], At: i}
 		b.Packages = slices.Delete(b.Packages, i, i+1)
 		return nil
 	})
@@ -170,7 +158,7 @@ func (s *Service) RemovePackage(ctx context.Context, by account.By, id template.
 }
 
 // PutBack undoes RemovePackage. When the package is there again already nothing happens.
-func (s *Service) PutBack(ctx context.Context, by account.By, id template.BucketID, removed RemovedPackage) (template.Bucket, error) {
+func (s *Service) PutBack(ctx context.Context, by account.By, id template.BucketID, removed template.RemovedPackage) (template.Bucket, error) {
 	removed.Package = removed.Package.Clean()
 	return s.again(ctx, by, id, func(b *template.Bucket) error {
 		if slices.ContainsFunc(b.Packages, func(p template.Package) bool { return p.Key() == removed.Key() }) {

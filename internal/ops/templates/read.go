@@ -6,79 +6,54 @@ import (
 	"slices"
 
 	"berth/internal/account"
-	"berth/internal/fleet"
 	"berth/internal/problem"
 	"berth/internal/template"
 )
 
-// View is a template as its page shows it.
-type View struct {
-	template.Template // Content has the packages of followed buckets filled in
-	// Mine says that the viewer may change it.
-	Mine bool
-	// Buckets are those that it follows.
-	Buckets map[template.BucketID]template.Bucket
-	// MadeFrom are the viewer's own containers that were made from it.
-	MadeFrom []fleet.ContainerID
-}
-
-// Listing is a page of templates.
-type Listing struct {
-	Templates []template.Summary // the viewer's own and those that others share, by name
-	Tags      []TagCount         // of all that the viewer may see, most used first
-	All       int                // how many the viewer may see without the filter
-}
-
-// TagCount is how many templates have a tag.
-type TagCount struct {
-	Tag   string
-	Count int
-}
-
 // List lists the templates that the viewer may see.
-func (s *Service) List(ctx context.Context, v account.Viewer, f template.Filter) (Listing, error) {
+func (s *Service) List(ctx context.Context, v account.Viewer, f template.Filter) (template.Listing, error) {
 	all, err := s.store.Templates(ctx, owner(v), template.Filter{})
 	if err != nil {
-		return Listing{}, err
+		return template.Listing{}, err
 	}
-	out := Listing{Templates: all, Tags: countTags(all), All: len(all)}
+	out := template.Listing{Templates: all, Tags: countTags(all), All: len(all)}
 	if len(f.Words) > 0 || f.Tag != "" || f.Mine {
 		out.Templates, err = s.store.Templates(ctx, owner(v), f)
 	}
 	return out, err
 }
 
-func countTags(all []template.Summary) []TagCount {
+func countTags(all []template.Summary) []template.TagCount {
 	n := map[string]int{}
 	for _, t := range all {
 		for _, tag := range t.Tags {
 			n[tag]++
 		}
 	}
-	out := make([]TagCount, 0, len(n))
+	out := make([]template.TagCount, 0, len(n))
 	for _, tag := range slices.Sorted(maps.Keys(n)) {
-		out = append(out, TagCount{tag, n[tag]})
+		out = append(out, template.TagCount{Tag: tag, Count: n[tag]})
 	}
-	slices.SortStableFunc(out, func(a, b TagCount) int { return b.Count - a.Count })
+	slices.SortStableFunc(out, func(a, b template.TagCount) int { return b.Count - a.Count })
 	return out
 }
 
 // Get reads a template that the viewer may see.
-func (s *Service) Get(ctx context.Context, v account.Viewer, id template.ID) (View, error) {
+func (s *Service) Get(ctx context.Context, v account.Viewer, id template.ID) (template.View, error) {
 	t, err := s.store.Template(ctx, owner(v), id)
 	if err != nil {
-		return View{}, err
+		return template.View{}, err
 	}
 	buckets, err := s.store.LinkedBuckets(ctx, owner(v), id)
 	if err != nil {
-		return View{}, err
+		return template.View{}, err
 	}
 	made, err := s.madeFrom(ctx, owner(v), id)
 	if err != nil {
-		return View{}, err
+		return template.View{}, err
 	}
 	t.Content = t.Content.Filled(buckets)
-	return View{Template: t, Mine: t.Owner == owner(v), Buckets: buckets, MadeFrom: made}, nil
+	return template.View{Template: t, Mine: t.Owner == owner(v), Buckets: buckets, MadeFrom: made}, nil
 }
 
 // Revisions lists the revisions of one of the viewer's own templates, the newest first.

@@ -11,18 +11,6 @@ import (
 	"berth/internal/template"
 )
 
-// Conflict is what the second of two savers gets: its Problem says so, and both texts are there.
-type Conflict struct {
-	*problem.Problem
-	Base   template.Content  // what both began with; empty when that revision is gone
-	Theirs template.Template // as it stands now
-	Mine   template.Content  // what was to be saved
-	// Diff leads from Theirs to Mine.
-	Diff template.Diff
-}
-
-func (c *Conflict) Unwrap() error { return c.Problem }
-
 // Create keeps a new template of the viewer's own. Everything that is wrong is in the problem's Fields, by
 // place: "name", "scripts[2].body".
 func (s *Service) Create(ctx context.Context, by account.By, c template.Content) (template.Template, error) {
@@ -44,7 +32,7 @@ func (s *Service) create(ctx context.Context, by account.By, c template.Content,
 }
 
 // Save makes a new revision of one of the viewer's own templates. base is the revision that the
-// form was filled from: when there is a newer one, the error is a *Conflict with both texts.
+// form was filled from: when there is a newer one, the error is a *template.Conflict with both texts.
 // A content that is the same as it stands makes no revision.
 func (s *Service) Save(ctx context.Context, by account.By, id template.ID, base int64, c template.Content, note string) (template.Template, error) {
 	c = c.Clean()
@@ -90,7 +78,7 @@ func (s *Service) conflict(ctx context.Context, by account.By, id template.ID, b
 	if err != nil {
 		return err
 	}
-	c := &Conflict{Theirs: theirs, Mine: mine, Diff: template.Compare(theirs.Content, mine)}
+	c := &template.Conflict{Theirs: theirs, Mine: mine, Diff: template.Compare(theirs.Content, mine)}
 	c.Problem = problem.New(problem.Conflict, fmt.Sprintf("This template was changed meanwhile: it is at revision %d, and you began with revision %d.", theirs.Revision, base),
 		"Look at both, and save again what should count.")
 	if _, c.Base, err = s.store.Revision(ctx, by.Owner(), id, base); err != nil && !problem.Is(err, problem.NotFound) {
