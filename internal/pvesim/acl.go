@@ -190,6 +190,11 @@ func (c *Cluster) permit(ep *endpoint, cl *call) error {
 		if c.faultOn("permission-lost", cl.via) || !c.may(cl.who, path, p.privs...) {
 			return forbidden(path, p.privs...)
 		}
+	case "perm-any":
+		path := fill(p.path, cl.args)
+		if c.faultOn("permission-lost", cl.via) || !c.mayAny(cl.who, path, p.privs...) {
+			return forbidden(path, p.privs...)
+		}
 	case "perm-modify":
 		return c.permitModify(cl.who, normalPath(fill(p.path, cl.args)))
 	case "token-owner":
@@ -286,4 +291,9 @@ func (c *Cluster) aclPaths() []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// withoutPath drops the lines of one path.
+func withoutPath(acl []aclEntry, path string) []aclEntry {
+	return slices.DeleteFunc(acl, func(e aclEntry) bool { return e.path == path })
 }

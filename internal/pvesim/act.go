@@ -3,7 +3,6 @@ package pvesim
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -15,10 +14,12 @@ import (
 //
 // what is a verb with at most two words more:
 //
-//	start, stop, shutdown, reboot, backup   tasks
-//	create [name [node]], delete, migrate NODE   tasks
+//	start, stop, shutdown, reboot, suspend, resume, backup   tasks
+//	create [name [node]], delete or destroy, recreate [name], migrate NODE   tasks
 //	crash, reboot-inside                    no task: the guest does it by itself
-//	tag TAG, untag TAG, lock KIND, unlock, rename NAME, note TEXT, pool NAME   no task: configuration
+//	tag TAG, untag TAG, lock KIND, unlock, protect, unprotect, rename NAME,
+//	note or description TEXT, startup ORDER, set KEY VALUE, unset KEY,
+//	pending KEY VALUE, pool NAME, ha STATE   no task: configuration
 //
 // The error is Proxmox's own refusal.
 func (c *Cluster) Act(vmid int, what string) error {
@@ -57,64 +58,109 @@ func (c *Cluster) act(vmid int, verb string, args []string, at time.Time) error 
 	if taskDone, err := c.actByTask(g, verb, arg(0), at); taskDone {
 		return err
 	}
+	rest := strings.Join(args, " ")
 	switch verb {
 	case "crash":
 		g.halt(at)
 	case "reboot-inside":
 		g.boot(at)
-	case "tag":
-		g.tags = tidyTags(append(slices.Clone(g.tags), arg(0)))
-	case "untag":
-		g.tags = slices.DeleteFunc(slices.Clone(g.tags), func(t string) bool { return t == arg(0) })
-	case "lock":
-		g.lock = arg(0)
-	case "unlock":
-		g.lock = ""
-	case "rename":
-		g.name = arg(0)
-		g.record(at)
-	case "note":
-		g.description = strings.Join(args, " ")
 	case "pool":
 		c.moveToPool(g, arg(0))
+	case "ha":
+		g.ha = nil
+		if arg(0) != "" {
+			g.ha = &haState{state: arg(0)}
+		}
+	case "pending":
+		if arg(1) == "" {
+			return fmt.Errorf("pending wants a key and a value")
+		}
+		g.putPending(arg(0), change{value: g.normal(arg(0), strings.Join(args[1:], " "))})
 	default:
-		return fmt.Errorf("no such verb")
+		if !g.rewrite(verb, args, rest) {
+			return fmt.Errorf("no such verb")
+		}
+		g.record(at)
 	}
 	return nil
 }
 
+// rewrite does the verbs that change the configuration at once; it reports
+// whether verb is one.
+func (g *guest) rewrite(verb string, args []string, rest string) bool {
+	switch verb {
+	case "tag":
+		g.set("tags", strings.Join(tidyTags(append(slices.Clone(g.tags), args...)), ";"))
+	case "untag":
+		g.set("tags", strings.Join(slices.DeleteFunc(slices.Clone(g.tags), func(t string) bool { return slices.Contains(args, t) }), ";"))
+		if g.conf.get("tags") == "" {
+			g.unset("tags")
+		}
+	case "lock":
+		g.setLock(rest)
+	case "unlock":
+		g.setLock("")
+	case "protect":
+		g.set("protection", "1")
+	case "unprotect":
+		g.set("protection", "0")
+	case "rename":
+		g.set("hostname", rest)
+	case "note", "description":
+		g.set("description", rest)
+	case "startup":
+		g.set("startup", rest)
+	case "set":
+		if len(args) < 2 {
+			return false
+		}
+		g.set(args[0], g.normal(args[0], strings.Join(args[1:], " ")))
+	case "unset":
+		g.unset(rest)
+	default:
+		return false
+	}
+	return true
+}
+
 // actByTask does the verbs that PVE records; it reports whether verb is one.
 func (c *Cluster) actByTask(g *guest, verb, arg string, at time.Time) (bool, error) {
-	id := strconv.Itoa(g.vmid)
+	n := g.node
+	begin := func(kind string, w work) { c.begin(n, kind, g.id(), otherHands, at, w) }
+	running := map[string]bool{"stop": true, "shutdown": true, "reboot": true, "suspend": true}
+	if running[verb] && !g.running {
+		return true, fmt.Errorf("CT %d not running", g.vmid)
+	}
+	if (verb == "start" || verb == "resume") && g.running {
+		return true, fmt.Errorf("CT %d already running", g.vmid)
+	}
 	switch verb {
 	case "start":
-		if g.running {
-			return true, fmt.Errorf("CT %d already running", g.vmid)
-		}
-		c.start(g.node, id, otherHands, at, false)
-	case "stop", "shutdown", "reboot":
-		if !g.running {
-			return true, fmt.Errorf("CT %d not running", g.vmid)
-		}
-		if verb == "reboot" {
-			c.rebooting(g, otherHands, at)
-		} else {
-			c.halting(g, "vz"+verb, otherHands, at, false)
-		}
+		begin("vzstart", c.starting(n, g.vmid, false))
+	case "stop":
+		begin("vzstop", c.stopping(n, g.vmid, false))
+	case "shutdown":
+		begin("vzshutdown", c.shuttingDown(n, g, time.Minute, false))
+	case "reboot":
+		begin("vzreboot", c.rebooting(n, g, time.Minute))
+	case "suspend":
+		begin("vzsuspend", c.suspending(n, g.vmid))
+	case "resume":
+		begin("vzresume", c.resuming(n, g.vmid))
 	case "backup":
-		g.lock = "backup"
-		c.begin(g.node, "vzdump", id, otherHands, at, func(time.Time) string { g.lock = ""; return "" })
-	case "delete":
+		begin("vzdump", c.backingUp(n, g.vmid))
+	case "delete", "destroy":
+		if exit := g.kept(true); exit != "" {
+			return true, fmt.Errorf("%s", exit)
+		}
 		if g.running {
-			return true, fmt.Errorf("unable to destroy CT %d - container is running", g.vmid)
+			return true, fmt.Errorf("%s", destroyRunning(g.vmid))
 		}
-		if g.protection {
-			return true, fmt.Errorf("can't remove CT %d - protection mode enabled", g.vmid)
-		}
-		g.lock = "destroyed"
-		c.begin(g.node, "vzdestroy", id, otherHands, at, func(time.Time) string { c.forget(g); return "" })
+		begin("vzdestroy", c.destroying(n, g.vmid, false, true))
 	case "migrate":
 		return true, c.migrate(g, arg, at)
+	case "recreate":
+		return true, c.recreate(g, arg, at)
 	default:
 		return false, nil
 	}
@@ -134,18 +180,26 @@ func (c *Cluster) create(vmid int, name, node string, at time.Time) error {
 		}
 	}
 	g := c.addContainer(n, uint64(vmid), ContainerSpec{VMID: vmid, Name: name, Lock: "create"}, at)
-	g.past = nil
+	g.past, g.born, g.history = nil, at, 0
 	g.record(at)
-	c.begin(n, "vzcreate", strconv.Itoa(vmid), otherHands, at, func(time.Time) string { g.lock = ""; return "" })
+	c.begin(n, "vzcreate", g.id(), otherHands, at, c.creating(g))
 	return nil
 }
 
-func (c *Cluster) forget(g *guest) {
-	delete(c.guests, g.vmid)
-	for _, members := range c.pools {
-		delete(members, g.vmid)
+// recreate deletes a container, running or not, and creates another under its
+// VMID, as two tasks.
+func (c *Cluster) recreate(g *guest, name string, at time.Time) error {
+	if exit := g.kept(true); exit != "" {
+		return fmt.Errorf("%s", exit)
 	}
-	c.aclCache = nil
+	n, vmid := g.node, g.vmid
+	w := c.destroying(n, vmid, true, true)
+	w.plan = append(w.plan, step{do: func(_ *task, at time.Time) string {
+		c.due(at, func(at time.Time) { c.create(vmid, name, n.spec.Name, at) })
+		return ""
+	}})
+	c.begin(n, "vzdestroy", g.id(), otherHands, at, w)
+	return nil
 }
 
 // migrate moves a container; a running one is shut down first and started on
@@ -156,24 +210,9 @@ func (c *Cluster) migrate(g *guest, to string, at time.Time) error {
 		return fmt.Errorf("no node %q in %s", to, c.name)
 	}
 	if target == g.node {
-		return fmt.Errorf("target is local node")
+		return fmt.Errorf("target is local node.")
 	}
-	wasRunning := g.running
-	g.lock = "migrate"
-	if wasRunning {
-		g.halt(at)
-	}
-	c.begin(g.node, "vzmigrate", strconv.Itoa(g.vmid), otherHands, at, func(end time.Time) string {
-		g.lock = ""
-		if target.dead() {
-			return "migration aborted"
-		}
-		g.node = target
-		if wasRunning {
-			g.boot(end)
-		}
-		return ""
-	})
+	c.begin(g.node, "vzmigrate", g.id(), otherHands, at, c.migrating(g, target))
 	return nil
 }
 

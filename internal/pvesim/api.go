@@ -20,7 +20,8 @@ type endpoint struct {
 }
 
 // permission is Proxmox's declaration of who may call: "world", "all" (any
-// login), "perm" (privileges on a path), "perm-modify" or "token-owner".
+// login), "perm" (privileges on a path), "perm-any" (one of them),
+// "perm-modify" or "token-owner".
 type permission struct {
 	kind  string
 	path  string
@@ -36,6 +37,11 @@ func needs(path string, privs ...string) permission {
 	return permission{kind: "perm", path: path, privs: privs}
 }
 
+// needsAny is content with one of the privileges.
+func needsAny(path string, privs ...string) permission {
+	return permission{kind: "perm-any", path: path, privs: privs}
+}
+
 // call is one request on its way to its handler.
 type call struct {
 	cluster *Cluster
@@ -45,6 +51,7 @@ type call struct {
 	token   bool
 	args    map[string]string
 	at      time.Time
+	waited  int // so many hundredths of Proxmox's wait for a lock file
 }
 
 // apiError is a refusal in Proxmox's words.
@@ -87,6 +94,9 @@ type slow struct {
 	data  any
 	after time.Duration
 }
+
+// download is an answer to be saved as a file.
+type download struct{ name, body string }
 
 const apiPrefix = "/api2/json"
 
@@ -137,6 +147,9 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 	if aerr != nil {
 		return n.errorReply(aerr, ep.method == "POST" && ep.path == "/access/ticket")
 	}
+	if f, cut := data.(answerCut); cut {
+		return &reply{wire: &wireFault{kind: "cut", fault: f.fault}}
+	}
 	rep := n.dataReply(ep, cl, data)
 	if rep == nil || n.hold(ep, "after") {
 		return nil
@@ -149,6 +162,7 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	c.mu.Lock()
 	c.settle(cl.at)
 	err := c.permit(ep, cl)
+	major := c.major
 	c.mu.Unlock()
 	if err != nil {
 		return nil, err
@@ -160,12 +174,45 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	if err := reach(ep); err != nil {
 		return nil, err
 	}
-	if bad := verify(ep.params, cl.args); len(bad) > 0 {
+	if bad := verify(ep.params, cl.args, major); len(bad) > 0 {
 		return nil, badParams(bad)
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return ep.serve(cl)
+	return n.write596(ep, cl)
+}
+
+// serve calls the handler, again and again while somebody else has the lock
+// file that it needs.
+func (cl *call) serve(ep *endpoint) (any, error) {
+	c := cl.cluster
+	every := c.sim.scaled(lockWait) / 100
+	for {
+		c.mu.Lock()
+		c.settle(cl.at)
+		data, err := ep.serve(cl)
+		c.mu.Unlock()
+		if err != errLocked {
+			return data, err
+		}
+		cl.waited++
+		if !c.sim.pause(every) {
+			return nil, failed("received interrupt")
+		}
+		cl.at = c.sim.now()
+	}
+}
+
+var errLocked = failed("the lock file is taken")
+
+// locked is errLocked while somebody else has the container's lock file, and
+// Proxmox's refusal after its ten seconds.
+func (cl *call) locked(vmid int) error {
+	if !cl.cluster.lockBusy(cl.node, vmid) {
+		return nil
+	}
+	if cl.waited >= 100 {
+		return failed("%s", lockTimeout(vmid))
+	}
+	return errLocked
 }
 
 func isJSON(req *http.Request) bool {
@@ -221,6 +268,10 @@ func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
 	var after time.Duration
 	if sl, ok := data.(slow); ok {
 		data, after = sl.data, sl.after
+	}
+	if d, ok := data.(download); ok {
+		return &reply{status: 200, reason: "OK", body: []byte(d.body), ctype: "text/plain", protected: ep.protected,
+			proxied: ep.onNode && cl.node != n && ep.method == "GET", extra: `Content-Disposition: attachment; filename="` + d.name + "\"\r\n"}
 	}
 	o := obj{{"data", data}}
 	if ct, ok := data.(counted); ok {
@@ -300,7 +351,7 @@ func matches(pattern string, parts []string, args map[string]string) bool {
 var table = map[string]map[int][]*endpoint{}
 
 func init() {
-	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, lxcEndpoints} {
+	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints} {
 		for i := range group {
 			ep := &group[i]
 			if table[ep.method] == nil {

@@ -63,6 +63,12 @@ type ContainerSpec struct {
 	Protection  bool
 	Uptime      time.Duration // of a running one; 0: by the seed
 	Address     string        // IPv4 with prefix; "" by the seed, "-" for none
+
+	Config  map[string]string // further lines of the configuration, as in mp0 or startup
+	Pending map[string]string // what waits for the next start; "" is a removal
+	HA      string            // state in the HA manager; "" for not managed
+	Docker  bool              // has Docker's bridges inside
+	History time.Duration     // so far back reaches its rrddata; default 400 days
 }
 
 // RealmSpec is a line of GET /access/domains.

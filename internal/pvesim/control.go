@@ -15,7 +15,7 @@ import (
 //
 //	GET /state               clusters, nodes, addresses, guests as they truly are
 //	GET /faults              the faults that exist and those that are set
-//	POST /faults             {"name","cluster","node","params"}: {"id"}
+//	POST /faults             {"name","cluster","node","vmid","times","params"}: {"id"}
 //	DELETE /faults/{id}      undo
 //	POST /act                {"cluster","vmid","what"}, see Cluster.Act
 //	GET, DELETE /requests    counts by cluster; reset
@@ -120,12 +120,13 @@ func (s *Sim) controlFaults(w http.ResponseWriter, _ *http.Request) {
 func (s *Sim) controlSetFault(w http.ResponseWriter, r *http.Request) {
 	var in struct {
 		Name, Cluster, Node string
+		VMID, Times         int
 		Params              map[string]string
 	}
 	if s.take(w, r, &in, &in.Cluster) == nil {
 		return
 	}
-	f, err := s.setFault(in.Name, FaultTarget{in.Cluster, in.Node, in.Params})
+	f, err := s.setFault(in.Name, FaultTarget{in.Cluster, in.Node, in.VMID, in.Times, in.Params})
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

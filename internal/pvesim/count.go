@@ -14,6 +14,8 @@ type RequestCounts struct {
 	TLS         int            `json:"tls"`         // handshakes that were completed
 	Bytes       int64          `json:"bytes"`       // of answers, as sent
 	Held        int            `json:"held"`        // calls that the fault “held” keeps right now, whatever was reset
+
+	Tasks map[string]NodeTasks `json:"tasks"` // by node
 }
 
 type counter struct {
@@ -40,9 +42,11 @@ func (c *counter) sent(bytes int) { c.add(func(n *RequestCounts) { n.Bytes += in
 // Requests returns what the members of this cluster were asked. A call that one
 // member passes on to another counts once.
 func (c *Cluster) Requests() RequestCounts {
+	tasks := c.Tasks()
 	c.counts.mu.Lock()
 	defer c.counts.mu.Unlock()
 	got := c.counts.n
+	got.Tasks = tasks
 	got.Calls = maps.Clone(got.Calls)
 	if got.Calls == nil {
 		got.Calls = map[string]int{}
@@ -53,6 +57,12 @@ func (c *Cluster) Requests() RequestCounts {
 // ResetRequests begins counting anew.
 func (c *Cluster) ResetRequests() {
 	c.counts.mu.Lock()
-	defer c.counts.mu.Unlock()
 	c.counts.n = RequestCounts{Held: c.counts.n.Held}
+	c.counts.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settle(c.sim.now())
+	for _, n := range c.nodes {
+		n.work.reset()
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -11,6 +12,8 @@ import (
 type FaultTarget struct {
 	Cluster string            // required
 	Node    string            // "" for every member
+	VMID    int               // 0 for every container; only for faults that hit containers
+	Times   int               // so often, then it is over; 0 until undone; only for faults that can be counted
 	Params  map[string]string // by fault: see Faults
 }
 
@@ -19,6 +22,8 @@ type FaultInfo struct {
 	Name   string            `json:"name"`
 	What   string            `json:"what"`
 	Params map[string]string `json:"params,omitempty"`
+	// PerContainer says that the fault takes a VMID and a number of times.
+	PerContainer bool `json:"perContainer,omitempty"`
 }
 
 // ActiveFault is a fault that is set.
@@ -27,6 +32,8 @@ type ActiveFault struct {
 	Name    string            `json:"name"`
 	Cluster string            `json:"cluster"`
 	Node    string            `json:"node,omitempty"`
+	VMID    int               `json:"vmid,omitempty"`
+	Times   int               `json:"times,omitempty"`
 	Params  map[string]string `json:"params,omitempty"`
 	Since   time.Time         `json:"since"`
 }
@@ -38,6 +45,8 @@ type activeFault struct {
 	done    chan struct{} // closed when undone
 	held    heldCalls
 	undo    func()
+	used    atomic.Int64
+	spent   atomic.Bool // all its times are used up
 }
 
 type faultKind struct {
@@ -53,41 +62,42 @@ var faultTable []faultKind
 
 func init() {
 	faultTable = []faultKind{
-		{FaultInfo{"node-dead", "the node is gone: its own address is silent, others say 595 No route to host after 3 s, it turns offline after 5 to 10 s, its containers stay as last broadcast and become unknown after five minutes; undone, it has rebooted", map[string]string{
+		{FaultInfo{Name: "node-dead", What: "the node is gone: its own address is silent, others say 595 No route to host after 3 s, it turns offline after 5 to 10 s, its containers stay as last broadcast and become unknown after five minutes; undone, it has rebooted", Params: map[string]string{
 			"after": "until it is offline; default 7s times TaskTime", "shape": "of its containers: frozen (default), stopped or unknown", "own": "silent (default) or refused", "delay": "of the 595; default 3s times TaskTime"}}, setNodeDead},
-		{FaultInfo{"node-unknown", "as node-dead five minutes on: containers are unknown without a name at once", nil}, setNodeDead},
-		{FaultInfo{"node-daemon-down", "the node runs but its proxy does not: own address refuses, others say 595 Connection refused at once", nil}, setDaemonDown},
-		{FaultInfo{"pvedaemon-down", "the node's proxy answers, its daemon does not: protected calls are 595 Connection refused", nil}, nil},
-		{FaultInfo{"pvedaemon-frozen", "protected calls are 596 Connection timed out after 30 s", map[string]string{"delay": "default 30s times TaskTime"}}, nil},
-		{FaultInfo{"slow", "every answer comes late", map[string]string{"delay": "default 2s"}}, nil},
-		{FaultInfo{"hang-after-accept", "connections are taken and nothing is said; through others 596 Connection timed out after 30 s", map[string]string{"stage": "accept (default) or request: after TLS and the whole request", "delay": "of the 596"}}, setDropping},
-		{FaultInfo{"held", "one kind of call stays without an answer until the fault ends, which closes its connection; /requests counts those that are held", map[string]string{
+		{FaultInfo{Name: "node-unknown", What: "as node-dead five minutes on: containers are unknown without a name at once"}, setNodeDead},
+		{FaultInfo{Name: "node-daemon-down", What: "the node runs but its proxy does not: own address refuses, others say 595 Connection refused at once"}, setDaemonDown},
+		{FaultInfo{Name: "pvedaemon-down", What: "the node's proxy answers, its daemon does not: protected calls are 595 Connection refused"}, nil},
+		{FaultInfo{Name: "pvedaemon-frozen", What: "protected calls are 596 Connection timed out after 30 s", Params: map[string]string{"delay": "default 30s times TaskTime"}}, nil},
+		{FaultInfo{Name: "slow", What: "every answer comes late", Params: map[string]string{"delay": "default 2s"}}, nil},
+		{FaultInfo{Name: "hang-after-accept", What: "connections are taken and nothing is said; through others 596 Connection timed out after 30 s", Params: map[string]string{"stage": "accept (default) or request: after TLS and the whole request", "delay": "of the 596"}}, setDropping},
+		{FaultInfo{Name: "held", What: "one kind of call stays without an answer until the fault ends, which closes its connection; /requests counts those that are held", Params: map[string]string{
 			"call": "as /requests names it, such as POST /access/ticket", "stage": "before (default): nothing was done, or after: it was done and is not told", "pass": "so many are let through first; default 0"}}, setHeld},
-		{FaultInfo{"half-answer", "the body stops in the middle and the connection closes", map[string]string{"path": onlyParam}}, nil},
-		{FaultInfo{"huge-answer", "a well-formed list that does not end for 10 GB", map[string]string{"path": onlyParam, "bytes": "default 10737418240"}}, nil},
-		{FaultInfo{"gzip-bomb", "a small compressed answer that is 1 GB of blanks", map[string]string{"path": onlyParam}}, nil},
-		{FaultInfo{"garbage-json", "200 with a body that is no JSON", map[string]string{"path": onlyParam}}, nil},
-		{FaultInfo{"error-500", "500 with a text of Proxmox's", map[string]string{"path": onlyParam, "message": "the text"}}, nil},
-		{FaultInfo{"redirect", "302 to somewhere else", map[string]string{"path": onlyParam, "to": "the address; default https://127.0.0.1:9/"}}, nil},
-		{FaultInfo{"odd-rows", "strings for numbers, nulls, missing keys, unknown types and fields in the lists of resources, members and tasks", nil}, nil},
-		{FaultInfo{"list-steps-back", "in every other second /cluster/resources tells of an older broadcast than before, as two caches on top of each other do", nil}, nil},
-		{FaultInfo{"no-quorum", "the cluster has no quorum: what writes its files fails after 10 s", nil}, nil},
-		{FaultInfo{"ticket-expired", "every ticket is refused, for renewal too", nil}, nil},
-		{FaultInfo{"token-revoked", "every token is refused", nil}, nil},
-		{FaultInfo{"permission-lost", "everybody but root's ticket calls finds privileges gone: declared checks fail, lists are empty", nil}, nil},
-		{FaultInfo{"cert-renewed", "a new leaf under the same CA and name; undone, the old one is back", nil}, setCertRenewed},
-		{FaultInfo{"ca-changed", "another CA and new leaves for every member", nil}, setCAChanged},
-		{FaultInfo{"leaf-foreign-ca", "a leaf with the right names under a CA of somebody else", nil}, setForeignLeaf},
-		{FaultInfo{"leaf-other-member", "a leaf of the cluster's own CA that names another member", nil}, setOtherLeaf},
-		{FaultInfo{"members-loopback", "the member list gives 127.0.0.1 as every address", nil}, nil},
-		{FaultInfo{"members-metadata", "the member list gives 169.254.169.254 as every address", nil}, nil},
-		{FaultInfo{"dotdot-names", "members and containers are named ../../", nil}, nil},
-		{FaultInfo{"markup-names", "names, tags and locks of containers are markup, control characters and kilobytes", nil}, nil},
-		{FaultInfo{"markup-notes", "notes of containers are markup", nil}, nil},
-		{FaultInfo{"clock-skew", "the node's clock is wrong", map[string]string{"by": "default 2h"}}, nil},
-		{FaultInfo{"version-8.4", "the nodes are of PVE 8.4.5", nil}, setVersion8},
-		{FaultInfo{"slow-tasks", "tasks take longer", map[string]string{"factor": "default 20"}}, nil},
+		{FaultInfo{Name: "half-answer", What: "the body stops in the middle and the connection closes", Params: map[string]string{"path": onlyParam}}, nil},
+		{FaultInfo{Name: "huge-answer", What: "a well-formed list that does not end for 10 GB", Params: map[string]string{"path": onlyParam, "bytes": "default 10737418240"}}, nil},
+		{FaultInfo{Name: "gzip-bomb", What: "a small compressed answer that is 1 GB of blanks", Params: map[string]string{"path": onlyParam}}, nil},
+		{FaultInfo{Name: "garbage-json", What: "200 with a body that is no JSON", Params: map[string]string{"path": onlyParam}}, nil},
+		{FaultInfo{Name: "error-500", What: "500 with a text of Proxmox's", Params: map[string]string{"path": onlyParam, "message": "the text"}}, nil},
+		{FaultInfo{Name: "redirect", What: "302 to somewhere else", Params: map[string]string{"path": onlyParam, "to": "the address; default https://127.0.0.1:9/"}}, nil},
+		{FaultInfo{Name: "odd-rows", What: "strings for numbers, nulls, missing keys, unknown types and fields in the lists of resources, members and tasks"}, nil},
+		{FaultInfo{Name: "list-steps-back", What: "in every other second /cluster/resources tells of an older broadcast than before, as two caches on top of each other do"}, nil},
+		{FaultInfo{Name: "no-quorum", What: "the cluster has no quorum: what writes its files fails after 10 s"}, nil},
+		{FaultInfo{Name: "ticket-expired", What: "every ticket is refused, for renewal too"}, nil},
+		{FaultInfo{Name: "token-revoked", What: "every token is refused"}, nil},
+		{FaultInfo{Name: "permission-lost", What: "everybody but root's ticket calls finds privileges gone: declared checks fail, lists are empty"}, nil},
+		{FaultInfo{Name: "cert-renewed", What: "a new leaf under the same CA and name; undone, the old one is back"}, setCertRenewed},
+		{FaultInfo{Name: "ca-changed", What: "another CA and new leaves for every member"}, setCAChanged},
+		{FaultInfo{Name: "leaf-foreign-ca", What: "a leaf with the right names under a CA of somebody else"}, setForeignLeaf},
+		{FaultInfo{Name: "leaf-other-member", What: "a leaf of the cluster's own CA that names another member"}, setOtherLeaf},
+		{FaultInfo{Name: "members-loopback", What: "the member list gives 127.0.0.1 as every address"}, nil},
+		{FaultInfo{Name: "members-metadata", What: "the member list gives 169.254.169.254 as every address"}, nil},
+		{FaultInfo{Name: "dotdot-names", What: "members and containers are named ../../"}, nil},
+		{FaultInfo{Name: "markup-names", What: "names, tags and locks of containers are markup, control characters and kilobytes"}, nil},
+		{FaultInfo{Name: "markup-notes", What: "notes of containers are markup"}, nil},
+		{FaultInfo{Name: "clock-skew", What: "the node's clock is wrong", Params: map[string]string{"by": "default 2h"}}, nil},
+		{FaultInfo{Name: "version-8.4", What: "the nodes are of PVE 8.4.5"}, setVersion8},
+		{FaultInfo{Name: "slow-tasks", What: "tasks take longer", Params: map[string]string{"factor": "default 20"}}, nil},
 	}
+	faultTable = append(faultTable, workFaults()...)
 }
 
 // Faults lists every fault with what it does and the parameters it takes.
@@ -124,6 +134,9 @@ func (s *Sim) setFault(name string, target FaultTarget) (*activeFault, error) {
 	if c == nil {
 		return nil, fmt.Errorf("set fault %s: no cluster %q", name, target.Cluster)
 	}
+	if !faultTable[i].PerContainer && (target.VMID != 0 || target.Times != 0) {
+		return nil, fmt.Errorf("fault %s is not for single containers, nor counted", name)
+	}
 	f := &activeFault{cluster: c, done: make(chan struct{})}
 	if target.Node != "" {
 		if f.node = c.Node(target.Node); f.node == nil {
@@ -133,7 +146,7 @@ func (s *Sim) setFault(name string, target FaultTarget) (*activeFault, error) {
 	s.faultMu.Lock()
 	defer s.faultMu.Unlock()
 	s.faultID++
-	f.ActiveFault = ActiveFault{ID: s.faultID, Name: name, Cluster: c.name, Node: target.Node, Params: target.Params, Since: s.now()}
+	f.ActiveFault = ActiveFault{ID: s.faultID, Name: name, Cluster: c.name, Node: target.Node, VMID: target.VMID, Times: target.Times, Params: target.Params, Since: s.now()}
 	c.mu.Lock()
 	c.settle(f.Since) // what was due before the fault is done before it
 	c.mu.Unlock()
@@ -150,6 +163,30 @@ func (s *Sim) setFault(name string, target FaultTarget) (*activeFault, error) {
 	}
 	s.faults = append(s.faults, f)
 	return f, nil
+}
+
+// workFaults are those in what is done with containers.
+func workFaults() []faultKind {
+	const only, endsWith = "only tasks of this type, as in vzstart", "only writes whose path ends so, as in /status/start"
+	writeParams := map[string]string{"path": endsWith, "delay": "default 30s times TaskTime"}
+	list := []faultKind{
+		{FaultInfo{Name: "task-fails-at-60", What: "a task dies in mid work with an error, and leaves things as Proxmox would", Params: map[string]string{
+			"type": only, "at": "percent of its time; default 60", "message": "its error; default by its type"}}, nil},
+		{FaultInfo{Name: "task-never-ends", What: "a task runs until it is stopped, and keeps the lock file of its container", Params: map[string]string{"type": only}}, nil},
+		{FaultInfo{Name: "task-warnings", What: "a task that would end OK ends with WARNINGS: 1", Params: map[string]string{
+			"type": only, "count": "of warnings; default 1", "message": "the line in the log"}}, nil},
+		{FaultInfo{Name: "task-log-rotated", What: "finished tasks have no log any more: their status is 400 no such task, their log an error line", Params: map[string]string{"type": only}}, nil},
+		{FaultInfo{Name: "start-ok-but-stopped", What: "a start ends OK and the container is stopped"}, nil},
+		{FaultInfo{Name: "shutdown-ignored", What: "the container does not listen to a shutdown: forced ones kill it, others fail"}, nil},
+		{FaultInfo{Name: "lock-held", What: "somebody holds the lock file of the container: tasks and configuration writes fail after 10 s with got timeout"}, setLockHeld},
+		{FaultInfo{Name: "write-596-carried-out", What: "a write's answer is lost: 596 Connection timed out after 30 s, though it was carried out", Params: writeParams}, nil},
+		{FaultInfo{Name: "write-596-not-carried-out", What: "a write is lost: 596 Connection timed out after 30 s, and nothing was done", Params: writeParams}, nil},
+		{FaultInfo{Name: "answer-cut", What: "a write is carried out and the connection closed without an answer", Params: map[string]string{"path": endsWith}}, nil},
+	}
+	for i := range list {
+		list[i].PerContainer = true
+	}
+	return list
 }
 
 func (c *Cluster) dropFault(f *activeFault) {
@@ -181,7 +218,9 @@ func (s *Sim) ActiveFaults() []ActiveFault {
 	defer s.faultMu.Unlock()
 	list := []ActiveFault{}
 	for _, f := range s.faults {
-		list = append(list, f.ActiveFault)
+		if !f.spent.Load() {
+			list = append(list, f.ActiveFault)
+		}
 	}
 	return list
 }

@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"slices"
 )
 
 func setNodeDead(f *activeFault) (func(), error) {
@@ -40,10 +41,8 @@ func (c *Cluster) rebooted(n *Node) {
 		}
 		g.record(now)
 	}
-	for _, t := range c.tasks {
-		if t.node == n && !t.done {
-			t.done, t.end, t.exit = true, now, "unexpected status"
-		}
+	for _, t := range slices.Clone(n.active) {
+		t.lost(now)
 	}
 }
 

@@ -188,6 +188,7 @@ func (w *wireFault) send(n *Node, conn net.Conn, head, body []byte) bool {
 		case <-w.fault.done:
 		case <-n.cluster.sim.ending:
 		}
+	case "cut":
 	case "half":
 		conn.Write(append(head, body[:len(body)/2]...))
 	case "huge":

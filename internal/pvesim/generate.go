@@ -3,6 +3,7 @@ package pvesim
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -53,7 +54,8 @@ func (c *Cluster) generate(seed uint64, spec ClusterSpec, now time.Time) {
 			}
 			g := c.addContainer(n, seed, usualContainer(mix(seed, uint64(next)), next), now)
 			if i >= ns.Containers {
-				g.kind, g.name = "qemu", fmt.Sprintf("vm-%d", g.vmid)
+				g.kind = "qemu"
+				g.set("hostname", fmt.Sprintf("vm-%d", g.vmid))
 			}
 		}
 	}
@@ -89,33 +91,16 @@ func usualContainer(seed uint64, vmid int) ContainerSpec {
 func (c *Cluster) addContainer(n *Node, seed uint64, cs ContainerSpec, now time.Time) *guest {
 	s := mix(seed, uint64(cs.VMID), 77)
 	g := &guest{
-		vmid: cs.VMID, kind: "lxc", node: n, seed: s, name: cs.Name, template: cs.Template,
-		lock: cs.Lock, pool: cs.Pool, cores: cs.Cores, cpulimit: cs.CPULimit,
-		mem: int64(orInt(cs.MemMiB, 512)) << 20, swap: int64(cs.SwapMiB) << 20, disk: int64(orInt(cs.DiskGiB, 8)) << 30,
-		protection: cs.Protection, description: cs.Description,
-		ostype: osTypes[mix(s, 1)%uint64(len(osTypes))], onboot: cs.Running,
+		vmid: cs.VMID, kind: "lxc", node: n, seed: s, pool: cs.Pool, docker: cs.Docker,
 		load: orFloat(cs.CPU, 0.002+0.1*unit(s, 2)), memFill: orFloat(cs.MemUsed, 0.2+0.5*unit(s, 3)),
 		diskFill: orFloat(cs.DiskUsed, 0.1+0.6*unit(s, 4)),
 		mac:      fmt.Sprintf("BC:24:11:%02X:%02X:%02X", byte(s), byte(s>>8), byte(s>>16)),
-		pid:      2000 + int(s%60000),
+		pid:      2000 + int(s%60000), history: orDuration(cs.History, 400*24*time.Hour), born: now,
 	}
-	if g.cores == 0 {
-		g.cores = 1
+	if cs.HA != "" {
+		g.ha = &haState{state: cs.HA}
 	}
-	switch cs.Name {
-	case "":
-		g.name = fmt.Sprintf("ct-%d", cs.VMID)
-	case "-":
-		g.name = ""
-	}
-	switch cs.Address {
-	case "":
-		g.address = fmt.Sprintf("10.77.%d.%d/16", cs.VMID/200%256, cs.VMID%200+10)
-	case "-":
-	default:
-		g.address = cs.Address
-	}
-	g.tags = tidyTags(cs.Tags)
+	g.configure(cs)
 	if cs.Running && !cs.Template {
 		up := cs.Uptime
 		if up == 0 {
@@ -132,6 +117,54 @@ func (c *Cluster) addContainer(n *Node, seed uint64, cs ContainerSpec, now time.
 	g.record(time.Time{})
 	c.guests[g.vmid] = g
 	return g
+}
+
+// configure writes the configuration file of a specification.
+func (g *guest) configure(cs ContainerSpec) {
+	name := cs.Name
+	switch name {
+	case "":
+		name = fmt.Sprintf("ct-%d", cs.VMID)
+	case "-":
+		name = ""
+	}
+	g.disk = int64(orInt(cs.DiskGiB, 8)) << 30
+	for key, value := range map[string]string{
+		"arch": "amd64", "ostype": osTypes[mix(g.seed, 1)%uint64(len(osTypes))], "unprivileged": "1", "features": "nesting=1",
+		"cores": strconv.Itoa(max(cs.Cores, 1)), "memory": strconv.Itoa(orInt(cs.MemMiB, 512)), "swap": strconv.Itoa(cs.SwapMiB),
+		"rootfs":   fmt.Sprintf("local-lvm:vm-%d-disk-0,size=%dG", cs.VMID, orInt(cs.DiskGiB, 8)),
+		"hostname": name, "lock": cs.Lock, "description": cs.Description, "tags": strings.Join(tidyTags(cs.Tags), ";"), "net0": g.firstNet(cs.Address),
+	} {
+		if value != "" {
+			g.conf.set(key, value)
+		}
+	}
+	for key, on := range map[string]bool{"template": cs.Template, "protection": cs.Protection, "onboot": cs.Running} {
+		if on {
+			g.conf.set(key, "1")
+		}
+	}
+	if cs.CPULimit > 0 {
+		g.conf.set("cpulimit", strconv.FormatFloat(cs.CPULimit, 'g', -1, 64))
+	}
+	for key, value := range cs.Config {
+		g.conf.set(key, g.normal(key, value))
+	}
+	for key, value := range cs.Pending {
+		g.putPending(key, change{value: g.normal(key, value), remove: value == ""})
+	}
+	g.mirror()
+}
+
+// firstNet is the line of the usual first interface; "-" wants none.
+func (g *guest) firstNet(address string) string {
+	if address == "-" {
+		return ""
+	}
+	if address == "" {
+		address = fmt.Sprintf("10.77.%d.%d/16", g.vmid/200%256, g.vmid%200+10)
+	}
+	return fmt.Sprintf("name=eth0,bridge=vmbr0,gw=10.77.0.1,hwaddr=%s,ip=%s,type=veth", g.mac, address)
 }
 
 // tidyTags sorts, lowers and deduplicates as PVE stores them.
@@ -152,6 +185,13 @@ func orInt(v, other int) int {
 }
 
 func orFloat(v, other float64) float64 {
+	if v == 0 {
+		return other
+	}
+	return v
+}
+
+func orDuration(v, other time.Duration) time.Duration {
 	if v == 0 {
 		return other
 	}

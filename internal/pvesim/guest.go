@@ -3,39 +3,46 @@ package pvesim
 import (
 	"math"
 	"sort"
+	"strconv"
 	"time"
 )
 
 // guest is a container or virtual machine. What moves is not kept: it is a
 // function of seed and time.
 type guest struct {
-	vmid        int
-	kind        string // "lxc" or "qemu"
-	node        *Node
-	seed        uint64
-	name        string
-	tags        []string // sorted
-	template    bool
-	lock        string
-	pool        string
-	cores       int
-	cpulimit    float64
-	mem, swap   int64 // bytes
-	disk        int64
-	onboot      bool
-	protection  bool
-	ostype      string
-	description string
-	mac         string
-	address     string // IPv4 with prefix, "" for none
-	load        float64
-	memFill     float64
-	diskFill    float64
-	pid         int
+	vmid     int
+	kind     string // "lxc" or "qemu"
+	node     *Node
+	seed     uint64
+	conf     settings // the configuration in force
+	pending  map[string]change
+	mac      string // of the first interface
+	docker   bool   // has bridges of its own inside
+	load     float64
+	memFill  float64
+	diskFill float64
+	pid      int
+	pool     string
+	ha       *haState
+	history  time.Duration // so far back reaches what its node recorded; 0: since its creation
+	born     time.Time
 
-	running bool
-	started time.Time
-	past    []moment // what was true since when, newest last
+	// what lists ask for, mirrored from conf
+	name      string
+	tags      []string // sorted
+	template  bool
+	lock      string
+	cores     int
+	cpulimit  float64
+	mem, swap int64 // bytes
+	disk      int64
+	onboot    bool
+
+	suspended bool // a checkpoint is on disk
+	diskless  bool // a delete without quorum took the disks
+	running   bool
+	started   time.Time
+	past      []moment // what was true since when, newest last
 }
 
 // moment is what pvestatd broadcasts of a guest that does not move by itself.
@@ -155,3 +162,6 @@ func (c *Cluster) sortedGuests() []*guest {
 	sort.Slice(list, func(i, j int) bool { return list[i].vmid < list[j].vmid })
 	return list
 }
+
+// id is the VMID as task lists have it.
+func (g *guest) id() string { return strconv.Itoa(g.vmid) }

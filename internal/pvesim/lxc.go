@@ -1,8 +1,6 @@
 package pvesim
 
 import (
-	"crypto/sha1"
-	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
@@ -13,21 +11,13 @@ var skiplock = optBool("skiplock")
 
 var lxcEndpoints = []endpoint{
 	{method: "GET", path: "/nodes/{node}/lxc", perm: anybody, onNode: true, protected: true, serve: listContainers, params: []param{nodeParam}},
-	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/status/current", perm: needs("/vms/{vmid}", "VM.Audit"), onNode: true, protected: true,
+	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/status/current", perm: vmAudit, onNode: true, protected: true,
 		serve: currentStatus, params: []param{nodeParam, vmidParam}},
-	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/config", perm: needs("/vms/{vmid}", "VM.Audit"), onNode: true, serve: readConfig, params: []param{
-		nodeParam, vmidParam, optBool("current"), optStr("snapshot").as("pve-configid").upTo(40),
-	}},
-	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/interfaces", perm: needs("/vms/{vmid}", "VM.Audit"), onNode: true, protected: true,
+	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/interfaces", perm: vmAudit, onNode: true, protected: true,
 		serve: interfaces, params: []param{nodeParam, vmidParam}},
-	{method: "POST", path: "/nodes/{node}/lxc/{vmid}/status/start", perm: needs("/vms/{vmid}", "VM.PowerMgmt"), onNode: true, protected: true,
-		serve: startCall, params: []param{nodeParam, vmidParam, skiplock, optBool("debug")}},
-	{method: "POST", path: "/nodes/{node}/lxc/{vmid}/status/stop", perm: needs("/vms/{vmid}", "VM.PowerMgmt"), onNode: true, protected: true,
-		serve: stopCall, params: []param{nodeParam, vmidParam, skiplock, optBool("overrule-shutdown")}},
-	{method: "POST", path: "/nodes/{node}/lxc/{vmid}/status/shutdown", perm: needs("/vms/{vmid}", "VM.PowerMgmt"), onNode: true, protected: true,
-		serve: shutdownCall, params: []param{nodeParam, vmidParam, optInt("timeout").from(0), optBool("forceStop")}},
-	{method: "POST", path: "/nodes/{node}/lxc/{vmid}/status/reboot", perm: needs("/vms/{vmid}", "VM.PowerMgmt"), onNode: true, protected: true,
-		serve: rebootCall, params: []param{nodeParam, vmidParam, optInt("timeout").from(0)}},
+	{method: "GET", path: "/nodes/{node}/lxc/{vmid}", perm: anybody, onNode: true, serve: containerIndex, params: []param{nodeParam, vmidParam}},
+	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/status", perm: anybody, onNode: true, serve: statusIndex, params: []param{nodeParam, vmidParam}},
+	destroyEndpoint,
 }
 
 // container finds the container on the node that answers, or says what reading
@@ -108,64 +98,25 @@ func currentStatus(cl *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return olderTypes(cl.cluster.major, g.liveRow(cl.cluster.major, cl.at)).with("ha", obj{{"managed", 0}}), nil
+	return olderTypes(cl.cluster.major, g.liveRow(cl.cluster.major, cl.at)).with("ha", g.haStatus()), nil
 }
 
-func readConfig(cl *call) (any, error) {
-	g, err := cl.container()
-	if err != nil {
+func containerIndex(cl *call) (any, error) {
+	return cl.index("config", "pending", "status", "vncproxy", "termproxy", "vncwebsocket", "spiceproxy", "migrate", "clone", "rrd", "rrddata", "firewall", "snapshot", "resize", "interfaces")
+}
+
+func statusIndex(cl *call) (any, error) {
+	return cl.index("current", "start", "stop", "shutdown", "reboot", "migrate")
+}
+
+// index lists what lies below a container that is there.
+func (cl *call) index(names ...string) (any, error) {
+	if _, err := cl.container(); err != nil {
 		return nil, err
 	}
-	if snap := cl.args["snapshot"]; snap != "" {
-		return nil, failed("snapshot '%s' does not exist", snap)
+	rows := []obj{}
+	for _, name := range names {
+		rows = append(rows, obj{{"subdir", name}})
 	}
-	o := obj{
-		{"arch", "amd64"}, {"ostype", g.ostype}, {"cores", g.cores}, {"memory", g.mem >> 20}, {"swap", g.swap >> 20},
-		{"unprivileged", 1}, {"features", "nesting=1"},
-		{"rootfs", fmt.Sprintf("local-lvm:vm-%d-disk-0,size=%dG", g.vmid, g.disk>>30)},
-	}
-	if g.address != "" {
-		o = o.with("net0", fmt.Sprintf("name=eth0,bridge=vmbr0,gw=10.77.0.1,hwaddr=%s,ip=%s,type=veth", g.mac, g.address))
-	}
-	o = o.withIf(g.name != "", "hostname", g.name)
-	o = o.withIf(g.cpulimit > 0, "cpulimit", text(strconv.FormatFloat(g.cpulimit, 'g', -1, 64)))
-	o = o.withIf(len(g.tags) > 0, "tags", strings.Join(g.tags, ";"))
-	o = o.withIf(g.lock != "", "lock", g.lock)
-	o = o.withIf(g.onboot, "onboot", 1)
-	o = o.withIf(g.template, "template", 1)
-	o = o.withIf(g.protection, "protection", 1)
-	notes := g.description
-	if cl.cluster.faultOn("markup-notes", g.node) {
-		notes = "<script>alert(1)</script>\n[a link](javascript:alert(1))\n<img src=x onerror=alert(1)>"
-	}
-	o = o.withIf(notes != "", "description", notes+"\n")
-	sum := sha1.Sum([]byte(fmt.Sprint(g.vmid, g.name, g.tags, g.lock, g.cores, g.mem, g.disk, notes)))
-	return o.with("digest", hex.EncodeToString(sum[:])), nil
-}
-
-// interfaces is null for a container that does not run, or is not there.
-func interfaces(cl *call) (any, error) {
-	g := cl.cluster.guests[atoi(cl.args["vmid"])]
-	if g == nil || g.node != cl.node || !g.running {
-		return nil, nil
-	}
-	mac := strings.ToLower(g.mac)
-	list := []obj{nic("lo", "00:00:00:00:00:00", "127.0.0.1/8", "::1/128")}
-	b := byte(g.seed >> 24)
-	six := fmt.Sprintf("fe80::be24:11ff:fe%02x:%x/64", b, g.vmid)
-	return append(list, nic("eth0", mac, g.address, six)), nil
-}
-
-func nic(name, mac, four, six string) obj {
-	o := obj{{"name", name}, {"hwaddr", mac}, {"hardware-address", mac}}
-	list := []obj{}
-	for _, a := range []struct{ kind, cidr string }{{"inet", four}, {"inet6", six}} {
-		ip, prefix, ok := strings.Cut(a.cidr, "/")
-		if !ok {
-			continue
-		}
-		o = o.with(a.kind, a.cidr)
-		list = append(list, obj{{"ip-address", ip}, {"ip-address-type", a.kind}, {"prefix", text(prefix)}})
-	}
-	return o.with("ip-addresses", list)
+	return rows, nil
 }

@@ -5,23 +5,12 @@ import (
 	"time"
 )
 
-var upidParam = str("upid")
-
 var nodeEndpoints = []endpoint{
 	{method: "GET", path: "/nodes", perm: anybody, serve: listNodes},
 	{method: "GET", path: "/nodes/{node}/version", perm: anybody, onNode: true, serve: version, params: []param{nodeParam}},
 	{method: "GET", path: "/nodes/{node}/status", perm: needs("/nodes/{node}", "Sys.Audit"), onNode: true, serve: nodeStatus, params: []param{nodeParam}},
 	{method: "GET", path: "/nodes/{node}/certificates/info", perm: anybody, onNode: true, protected: true, serve: certificates, params: []param{nodeParam}},
 	{method: "GET", path: "/nodes/{node}/apt/versions", perm: needs("/nodes/{node}", "Sys.Audit"), onNode: true, serve: packageVersions, params: []param{nodeParam}},
-	{method: "GET", path: "/nodes/{node}/tasks", perm: anybody, onNode: true, serve: nodeTasks, params: []param{
-		nodeParam, optInt("start").from(0), optInt("limit").from(0), optStr("userfilter"), optStr("typefilter"),
-		vmidParam.mayMiss(), optBool("errors"), optStr("source").of("archive", "active", "all"),
-		optInt("since"), optInt("until"), optStr("statusfilter").as("pve-task-status-type-list"),
-	}},
-	{method: "GET", path: "/nodes/{node}/tasks/{upid}/status", perm: anybody, onNode: true, protected: true, serve: taskStatus, params: []param{nodeParam, upidParam}},
-	{method: "GET", path: "/nodes/{node}/tasks/{upid}/log", perm: anybody, onNode: true, protected: true, serve: taskLog, params: []param{
-		nodeParam, upidParam, optInt("start").from(0), optInt("limit").from(0), optBool("download"),
-	}},
 }
 
 func listNodes(cl *call) (any, error) {

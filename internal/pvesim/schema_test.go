@@ -94,12 +94,12 @@ func compareEndpoint(t *testing.T, version, key string, ep *endpoint, m official
 		ours[p.name] = true
 		o, there := m.Parameters.Properties[p.name]
 		if !there {
-			if version == "9.2" || !slices.Contains(newer[key], p.name) {
+			if version == "9.2" || p.since == 0 && !slices.Contains(newer[key], p.name) {
 				t.Errorf("%s %s: parameter %s is not official", version, key, p.name)
 			}
 			continue
 		}
-		if diff := compareParam(p, o); diff != "" {
+		if diff := compareParam(p, o, version); diff != "" {
 			t.Errorf("%s %s %s: %s", version, key, p.name, diff)
 		}
 	}
@@ -110,7 +110,7 @@ func compareEndpoint(t *testing.T, version, key string, ep *endpoint, m official
 	}
 }
 
-func compareParam(p param, o officialParam) string {
+func compareParam(p param, o officialParam, version string) string {
 	var diff []string
 	note := func(what string, ours, theirs any) {
 		if !reflect.DeepEqual(ours, theirs) {
@@ -121,6 +121,11 @@ func compareParam(p param, o officialParam) string {
 	note("optional", p.optional, fmt.Sprint(o.Optional) == "1")
 	format, _ := o.Format.(string)
 	note("format", p.format, format)
+	if parts, ok := o.Format.(map[string]any); ok {
+		diff = append(diff, compareParts(p, parts, version)...)
+	} else if p.props != nil {
+		diff = append(diff, "has parts, officially none")
+	}
 	note("enum", append([]string{}, p.enum...), append([]string{}, o.Enum...))
 	note("pattern", p.pattern, o.Pattern)
 	note("max length", p.maxLen, o.MaxLength)
@@ -128,6 +133,38 @@ func compareParam(p param, o officialParam) string {
 	note("minimum", bounded(p.min), officialBound(o.Minimum))
 	note("maximum", bounded(p.max), officialBound(o.Maximum))
 	return strings.Join(diff, "; ")
+}
+
+// compareParts is for the properties within a value.
+func compareParts(p param, official map[string]any, version string) (diff []string) {
+	ours := map[string]bool{}
+	for _, part := range p.props {
+		ours[part.name] = true
+		raw, there := official[part.name]
+		if !there {
+			if version == "9.2" || part.since == 0 {
+				diff = append(diff, "part "+part.name+" is not official")
+			}
+			continue
+		}
+		var o struct {
+			officialParam
+			DefaultKey int `json:"default_key"`
+		}
+		b, _ := json.Marshal(raw)
+		if err := json.Unmarshal(b, &o); err != nil {
+			return append(diff, err.Error())
+		}
+		if d := compareParam(part, o.officialParam, version); d != "" || part.isPart != (o.DefaultKey == 1) {
+			diff = append(diff, part.name+": "+d)
+		}
+	}
+	for name := range official {
+		if !ours[name] {
+			diff = append(diff, "part "+name+" is missing")
+		}
+	}
+	return diff
 }
 
 func bounded(n *int64) string {
@@ -150,6 +187,8 @@ func permissionText(p permission) string {
 		return p.kind
 	case "perm":
 		return "perm " + p.path + " " + strings.Join(p.privs, ",")
+	case "perm-any":
+		return "perm " + p.path + " " + strings.Join(p.privs, ",") + " any"
 	case "perm-modify":
 		return "perm-modify " + p.path
 	}
@@ -170,7 +209,11 @@ func officialPermission(m officialMethod) string {
 		for _, p := range check[2].([]any) {
 			privs = append(privs, p.(string))
 		}
-		return fmt.Sprint("perm ", check[1], " ", strings.Join(privs, ","))
+		text := fmt.Sprint("perm ", check[1], " ", strings.Join(privs, ","))
+		if len(check) == 5 && check[3] == "any" {
+			text += " any"
+		}
+		return text
 	}
 	return ""
 }

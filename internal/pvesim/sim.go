@@ -46,7 +46,10 @@ type Cluster struct {
 	acl      []aclEntry
 	pools    map[string]map[int]bool
 	guests   map[int]*guest
-	tasks    []*task // newest last
+	tasks    map[string]*task // by UPID
+	locks    map[int]*configLock
+	queue    eventQueue
+	events   int
 	nextPID  int
 	aclCache map[string]map[string]int // "who path" to privileges, dropped with every change
 
@@ -60,7 +63,10 @@ type Node struct {
 	index   int // from 1
 	spec    NodeSpec
 	addr    string
-	boot    time.Time // guarded by cluster.mu
+	boot    time.Time // this and the three below guarded by cluster.mu
+	active  []*task   // oldest first
+	archive []*task   // finished ones, the newest end last
+	work    workload
 	tls     atomic.Pointer[tls.Config]
 	leaf    atomic.Pointer[leafCert]
 
@@ -115,7 +121,7 @@ func (s *Sim) newCluster(index int, spec ClusterSpec) (*Cluster, error) {
 		sim: s, name: spec.Name, standalone: spec.Standalone, version: spec.Version, major: 9,
 		realms: spec.Realms, ticketKey: random(32),
 		users: map[string]*user{}, groups: map[string]map[string]bool{}, roles: standardRoles(),
-		pools: map[string]map[int]bool{}, guests: map[int]*guest{}, nextPID: 1200,
+		pools: map[string]map[int]bool{}, guests: map[int]*guest{}, tasks: map[string]*task{}, locks: map[int]*configLock{}, nextPID: 1200,
 	}
 	if strings.HasPrefix(spec.Version, "8.") {
 		c.major = 8

@@ -2,15 +2,15 @@ package pvesim
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 )
 
-// task is one piece of work with a UPID. It ends by itself at end: whoever
-// looks at the cluster next settles what has come due.
+// task is one piece of work with a UPID: a plan whose steps are taken in their
+// time.
 type task struct {
+	cluster    *Cluster
 	upid       string
 	node       *Node
 	pid        int
@@ -18,256 +18,254 @@ type task struct {
 	start, end time.Time
 	kind, id   string
 	user, tok  string
-	exit       string // what it will end with
+	exit       string // of a finished one
 	log        []string
-	work       func(at time.Time) (exit string) // at its end; a text replaces exit
 	done       bool
+
+	plan    []step
+	factor  float64       // on the time of each step
+	timer   *event        // its next step, or the end of its waiting for a lock
+	holds   bool          // the configuration lock of its container
+	waits   bool          // for that lock
+	left    time.Duration // until a fault lets it die in mid work
+	doomed  bool
+	doom    string                           // the words to die with, where a fault gives them
+	broken  func(at time.Time) (exit string) // what dying in mid work leaves, and with which words
+	stopped func(at time.Time)               // what being stopped from outside leaves
 }
 
-const keptTasks = 500 // a cluster forgets older ones, as PVE rotates its lists
+// step is a part of a task's work.
+type step struct {
+	takes time.Duration                             // before it is done, on a real node
+	lock  bool                                      // wait for the container's configuration lock
+	do    func(t *task, at time.Time) (exit string) // "" goes on, "OK" is an early end, anything else the task's error
+}
+
+// work is what a task of some kind does.
+type work struct {
+	plan    []step
+	broken  func(at time.Time) string
+	stopped func(at time.Time)
+}
+
+const (
+	keptTasks = 2000             // finished ones that a node remembers, as PVE rotates its lists
+	lockWait  = 10 * time.Second // PVE waits so long for a lock file
+)
 
 // usualTime is how long a task of a kind takes on a real node.
 var usualTime = map[string]time.Duration{
 	"vzstart": 1500 * time.Millisecond, "vzstop": time.Second, "vzshutdown": 3500 * time.Millisecond,
-	"vzreboot": 5 * time.Second, "vzcreate": 1500 * time.Millisecond, "vzdestroy": 800 * time.Millisecond,
-	"vzmigrate": 12 * time.Second, "vzdump": 8 * time.Second,
+	"vzcreate": 1500 * time.Millisecond, "vzdestroy": 800 * time.Millisecond, "vzdump": 8 * time.Second,
+	"vzsuspend": 2 * time.Second, "vzresume": 2 * time.Second,
 }
 
-// begin starts a task on a node. Its work happens when it ends.
-func (c *Cluster) begin(n *Node, kind, id, who string, at time.Time, work func(at time.Time) string) *task {
+// begin starts a task on a node.
+func (c *Cluster) begin(n *Node, kind, id, who string, at time.Time, w work) *task {
 	owner, tok, _ := strings.Cut(who, "!")
 	c.nextPID += 7 + c.nextPID%13
-	took := time.Duration(float64(usualTime[kind]) * c.sim.cfg.TaskTime * c.taskFactor(n))
 	t := &task{
-		node: n, pid: c.nextPID, pstart: int64(at.Sub(n.boot).Seconds() * 100), start: at, end: at.Add(took),
-		kind: kind, id: id, user: owner, tok: tok, exit: "OK", work: work,
+		cluster: c, node: n, pid: c.nextPID, pstart: int64(at.Sub(n.boot).Seconds() * 100), start: at,
+		kind: kind, id: id, user: owner, tok: tok, plan: w.plan, broken: w.broken, stopped: w.stopped,
+		factor: c.sim.cfg.TaskTime * c.taskFactor(n),
 	}
 	t.upid = fmt.Sprintf("UPID:%s:%08X:%08X:%08X:%s:%s:%s:", n.spec.Name, t.pid, t.pstart&0xffffffff, at.Unix(), kind, id, who)
-	c.tasks = append(c.tasks, t)
-	c.forgetTasks()
+	c.tasks[t.upid] = t
+	n.active = append(n.active, t)
+	n.work.began(kind)
+	t.afflict()
+	t.advance(at)
 	return t
 }
 
-// forgetTasks drops the oldest finished ones.
-func (c *Cluster) forgetTasks() {
-	if len(c.tasks) > keptTasks && c.tasks[0].done {
-		c.tasks = append([]*task(nil), c.tasks[1:]...)
-	}
-}
+// vmid of the task's container, or 0.
+func (t *task) vmid() int { return atoi(t.id) }
 
-// settle ends what has come due, in the order in which it ends.
-func (c *Cluster) settle(at time.Time) {
-	var due []*task
-	for _, t := range c.tasks {
-		if !t.done && !t.end.After(at) && !t.node.deadAt(t.end) {
-			due = append(due, t)
+func (t *task) say(format string, args ...any) { t.log = append(t.log, fmt.Sprintf(format, args...)) }
+
+func (t *task) scaled(d time.Duration) time.Duration { return time.Duration(float64(d) * t.factor) }
+
+// advance takes the next step once its time has come.
+func (t *task) advance(at time.Time) {
+	t.timer = nil
+	for !t.done {
+		if len(t.plan) == 0 {
+			t.finish(at, "OK")
+			return
 		}
-	}
-	slices.SortStableFunc(due, func(a, b *task) int { return a.end.Compare(b.end) })
-	for _, t := range due {
-		t.done = true
-		if t.work != nil {
-			if exit := t.work(t.end); exit != "" {
-				t.exit = exit
+		s := &t.plan[0]
+		if s.lock {
+			if !t.acquire(at) {
+				return
 			}
+			s.lock = false
 		}
-		last := "TASK OK"
-		switch {
-		case strings.HasPrefix(t.exit, "WARNINGS"):
-			last = "TASK " + t.exit
-		case t.exit != "OK":
-			last = "TASK ERROR: " + t.exit
+		if takes := t.scaled(s.takes); takes > 0 {
+			s.takes = 0
+			if t.doomed && takes > t.left {
+				t.timer = t.later(at.Add(t.left), t.die)
+				return
+			}
+			t.left -= takes
+			t.timer = t.later(at.Add(takes), t.advance)
+			return
 		}
-		t.log = append(t.log, last)
+		do := s.do
+		t.plan = t.plan[1:]
+		if do == nil {
+			continue
+		}
+		if exit := do(t, at); exit != "" {
+			t.finish(at, exit)
+		}
 	}
 }
 
-// visibleTo follows Proxmox's check_task_user: a token sees its own tasks, a
-// user their own and those of their tokens.
-func (t *task) visibleTo(who string) bool {
-	if t.tok != "" && who == t.user+"!"+t.tok {
+// later does something unless the task is over or its node is dead by then.
+func (t *task) later(at time.Time, do func(time.Time)) *event {
+	return t.cluster.due(at, func(at time.Time) {
+		if !t.done && !t.node.deadAt(at) {
+			do(at)
+		}
+	})
+}
+
+// die ends a task in mid work, as the fault task-fails-at-60 wants it.
+func (t *task) die(at time.Time) {
+	exit := "received interrupt"
+	if t.broken != nil {
+		exit = t.broken(at)
+	}
+	if t.doom != "" {
+		exit = t.doom
+	}
+	t.finish(at, exit)
+}
+
+// finish writes the last line and lets go of what the task holds.
+func (t *task) finish(at time.Time, exit string) {
+	if t.done {
+		return
+	}
+	t.done, t.end, t.exit, t.plan = true, at, exit, nil
+	if t.timer != nil {
+		t.timer.dropped = true
+	}
+	last := "TASK OK"
+	switch {
+	case strings.HasPrefix(exit, "WARNINGS"):
+		last = "TASK " + exit
+	case exit != "OK":
+		last = "TASK ERROR: " + exit
+	}
+	t.log = append(t.log, last)
+	n := t.node
+	n.active = slices.DeleteFunc(n.active, func(o *task) bool { return o == t })
+	n.archive = append(n.archive, t)
+	n.work.ended(t.kind)
+	if len(n.archive) > keptTasks {
+		delete(t.cluster.tasks, n.archive[0].upid)
+		n.archive[0] = nil
+		n.archive = n.archive[1:]
+	}
+	t.cluster.release(t, at)
+}
+
+// lost is the end of a task whose node died under it.
+func (t *task) lost(at time.Time) {
+	if t.timer != nil {
+		t.timer.dropped = true
+	}
+	t.finish(at, "unexpected status")
+	t.log = t.log[:len(t.log)-1]
+}
+
+// stop is what DELETE of a task does.
+func (t *task) stop(at time.Time) {
+	if t.stopped != nil {
+		t.stopped(at)
+	}
+	t.finish(at, "received interrupt")
+}
+
+// acquire takes the lock file of the task's container; false while another has
+// it. It writes what Proxmox writes when it has to wait.
+func (t *task) acquire(at time.Time) bool {
+	c, vmid := t.cluster, t.vmid()
+	l := c.locks[vmid]
+	if (l == nil || l.holder == nil) && !c.lockHeld(t.node, vmid) {
+		if t.waits {
+			t.waits = false
+			t.say(" OK")
+		}
+		if l == nil {
+			l = &configLock{}
+			c.locks[vmid] = l
+		}
+		l.holder, t.holds = t, true
 		return true
 	}
-	return who == t.user
-}
-
-func (t *task) common() obj {
-	o := obj{
-		{"upid", t.upid}, {"node", t.node.spec.Name}, {"pid", t.pid},
-		{"starttime", t.start.Unix()}, {"type", t.kind}, {"id", t.id}, {"user", t.user},
-	}
-	return o.withIf(t.tok != "", "tokenid", t.tok)
-}
-
-// inClusterList is a row of /cluster/tasks: running ones have a pid and no
-// status, finished ones a status and saved.
-func (t *task) inClusterList() obj {
-	if !t.done {
-		return t.common()
-	}
-	o := obj{
-		{"upid", t.upid}, {"node", t.node.spec.Name}, {"starttime", t.start.Unix()}, {"endtime", t.end.Unix()},
-		{"type", t.kind}, {"id", t.id}, {"user", t.user}, {"status", t.exit}, {"saved", text("1")},
-	}
-	return o.withIf(t.tok != "", "tokenid", t.tok)
-}
-
-func (t *task) inNodeList() obj {
-	o := t.common().with("pstart", t.pstart)
-	if t.done {
-		o = o.with("endtime", t.end.Unix()).with("status", t.exit)
-	}
-	return o
-}
-
-// finishedPerNode is how many finished tasks a node broadcasts.
-const finishedPerNode = 25
-
-// clusterTasks needs Sys.Audit on / for the tasks of others; a token without it
-// sees nothing, not even its own.
-func clusterTasks(cl *call) (any, error) {
-	c := cl.cluster
-	all := c.may(cl.who, "/", "Sys.Audit") && !c.faultOn("permission-lost", cl.via)
-	list, finished := []obj{}, map[*Node]int{}
-	var running []obj
-	for i := len(c.tasks) - 1; i >= 0; i-- {
-		t := c.tasks[i]
-		if !all && t.user != cl.who || t.node.dead() {
-			continue
-		}
-		if !t.done {
-			running = append(running, t.inClusterList())
-			continue
-		}
-		if finished[t.node]++; finished[t.node] <= finishedPerNode {
-			list = append(list, t.inClusterList())
-		}
-	}
-	rows := append(running, list...)
-	if c.faultOn("odd-rows", cl.via) {
-		rows = oddTasks(rows)
-	}
-	return rows, nil
-}
-
-func nodeTasks(cl *call) (any, error) {
-	c, args := cl.cluster, cl.args
-	audit := c.may(cl.who, "/nodes/"+cl.node.spec.Name, "Sys.Audit")
-	source := args["source"]
-	var rows []obj
-	for i := len(c.tasks) - 1; i >= 0; i-- {
-		t := c.tasks[i]
-		if t.node != cl.node || !audit && !t.visibleTo(cl.who) || !t.matches(args) {
-			continue
-		}
-		if source == "active" && t.done || (source == "" || source == "archive") && !t.done {
-			continue
-		}
-		rows = append(rows, t.inNodeList())
-	}
-	start, limit := atoi(args["start"]), 50
-	if v, there := args["limit"]; there {
-		limit = atoi(v)
-	}
-	page := []obj{}
-	if start < len(rows) {
-		page = append(page, rows[start:min(start+limit, len(rows))]...)
-	}
-	return counted{page, len(rows)}, nil
-}
-
-func (t *task) matches(args map[string]string) bool {
-	if v := args["vmid"]; v != "" && t.id != v {
+	if t.waits {
 		return false
 	}
-	if v := args["typefilter"]; v != "" && t.kind != v {
-		return false
+	t.waits = true
+	t.say("trying to acquire lock...")
+	if l == nil {
+		l = &configLock{}
+		c.locks[vmid] = l
 	}
-	if v := args["userfilter"]; v != "" && !strings.Contains(t.user, v) {
-		return false
-	}
-	if v := args["since"]; v != "" && t.start.Unix() < int64(atoi(v)) {
-		return false
-	}
-	if v := args["until"]; v != "" && t.start.Unix() > int64(atoi(v)) {
-		return false
-	}
-	if args["errors"] == "1" && (!t.done || t.exit == "OK") {
-		return false
-	}
-	if v := args["statusfilter"]; v != "" {
-		return slices.Contains(splitList(v), t.outcome())
-	}
-	return true
+	l.waiting = append(l.waiting, t)
+	t.timer = t.later(at.Add(c.sim.scaled(lockWait)), func(at time.Time) { t.finish(at, lockTimeout(vmid)) })
+	return false
 }
 
-func (t *task) outcome() string {
-	switch {
-	case !t.done:
-		return "unknown"
-	case t.exit == "OK":
-		return "ok"
-	case strings.HasPrefix(t.exit, "WARNINGS"):
-		return "warning"
-	}
-	return "error"
+// configLock is the lock file of a container's configuration.
+type configLock struct {
+	holder  *task
+	waiting []*task // first come, first served
 }
 
-var upidForm = regexp.MustCompile(`^UPID:[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:[^:\s]+:[^:\s]*:[^:\s]+:$`)
-
-func (c *Cluster) findTask(cl *call) (*task, error) {
-	upid := cl.args["upid"]
-	if !upidForm.MatchString(upid) {
-		return nil, badParam("upid", "unable to parse worker upid")
-	}
-	for _, t := range c.tasks {
-		if t.upid == upid && t.node == cl.node {
-			if !t.visibleTo(cl.who) && !c.may(cl.who, "/nodes/"+cl.node.spec.Name, "Sys.Audit") {
-				return nil, forbidden("/nodes/"+cl.node.spec.Name, "Sys.Audit")
-			}
-			return t, nil
-		}
-	}
-	return nil, nil
+func lockTimeout(vmid int) string {
+	return fmt.Sprintf("can't lock file '/run/lock/lxc/pve-config-%d.lock' - got timeout", vmid)
 }
 
-func taskStatus(cl *call) (any, error) {
-	t, err := cl.cluster.findTask(cl)
-	if err != nil {
-		return nil, err
+// release hands the lock on.
+func (c *Cluster) release(t *task, at time.Time) {
+	vmid := t.vmid()
+	l := c.locks[vmid]
+	if l == nil {
+		return
 	}
-	if t == nil {
-		return nil, badParam("upid", "no such task")
+	l.waiting = slices.DeleteFunc(l.waiting, func(o *task) bool { return o == t })
+	if l.holder == t {
+		l.holder, t.holds = nil, false
 	}
-	o := t.common().with("pstart", t.pstart)
-	if t.done {
-		return o.with("status", "stopped").with("exitstatus", t.exit), nil
-	}
-	return o.with("status", "running"), nil
+	c.wake(vmid, at)
 }
 
-func taskLog(cl *call) (any, error) {
-	t, err := cl.cluster.findTask(cl)
-	if err != nil {
-		return nil, err
+// wake lets the first waiting task have the lock, where nobody has it now.
+func (c *Cluster) wake(vmid int, at time.Time) {
+	l := c.locks[vmid]
+	if l == nil || l.holder != nil {
+		return
 	}
-	lines := []string{"unable to open file - No such file or directory"}
-	if t != nil {
-		lines = t.log
+	if len(l.waiting) == 0 {
+		delete(c.locks, vmid)
+		return
 	}
-	if t != nil && len(lines) == 0 {
-		lines = []string{"no content"}
+	next := l.waiting[0]
+	if c.lockHeld(next.node, vmid) {
+		return
 	}
-	start, limit := atoi(cl.args["start"]), 50
-	if v, there := cl.args["limit"]; there {
-		limit = atoi(v)
+	l.waiting = l.waiting[1:]
+	if next.timer != nil {
+		next.timer.dropped = true
 	}
-	if limit == 0 {
-		limit = len(lines)
-	}
-	list := []obj{}
-	for i := start; i < min(start+limit, len(lines)); i++ {
-		list = append(list, obj{{"n", i + 1}, {"t", lines[i]}})
-	}
-	return counted{list, len(lines)}, nil
+	next.advance(at)
+}
+
+// lockBusy reports whether somebody else has the lock file of a container.
+func (c *Cluster) lockBusy(n *Node, vmid int) bool {
+	l := c.locks[vmid]
+	return l != nil && l.holder != nil || c.lockHeld(n, vmid)
 }

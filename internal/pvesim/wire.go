@@ -34,6 +34,7 @@ type reply struct {
 	protected bool   // came from pvedaemon, whose "close" the proxy passes on
 	proxied   bool   // came from another member, whose header line is passed on
 	location  string
+	extra     string     // a further header line
 	wire      *wireFault // what happens to the bytes
 }
 
@@ -262,7 +263,7 @@ func (n *Node) write(conn net.Conn, req *http.Request, rep *reply, last bool) bo
 	if rep.ctype != "" {
 		h.WriteString("Content-Type: " + rep.ctype + "\r\n")
 	}
-	h.WriteString("Expires: " + date + "\r\n\r\n")
+	h.WriteString("Expires: " + date + "\r\n" + rep.extra + "\r\n")
 	if rep.wire != nil {
 		return rep.wire.send(n, conn, h.Bytes(), body)
 	}

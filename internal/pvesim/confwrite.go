@@ -1,0 +1,286 @@
+package pvesim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// edit is one PUT of a configuration.
+type edit struct {
+	set            map[string]string
+	remove, revert []string
+}
+
+func (cl *call) edit() edit {
+	e := edit{set: maps.Clone(cl.args), remove: splitList(cl.args["delete"]), revert: splitList(cl.args["revert"])}
+	for _, k := range []string{"node", "vmid", "digest", "delete", "revert"} {
+		delete(e.set, k)
+	}
+	return e
+}
+
+// keys are all that the edit touches, sorted, as Proxmox goes through them.
+func (e edit) keys() []string {
+	return slices.Concat(slices.Sorted(maps.Keys(e.set)), e.remove, e.revert)
+}
+
+// writeConfig changes what a running container can take at once and lets the
+// rest wait for its next start.
+func writeConfig(cl *call) (any, error) {
+	e := cl.edit()
+	if len(e.keys()) == 0 {
+		return nil, failed("no options specified")
+	}
+	if err := e.sensible(); err != nil {
+		return nil, err
+	}
+	g, err := cl.container()
+	if err != nil {
+		return nil, err
+	}
+	if err := cl.mayEdit(g, e); err != nil {
+		return nil, err
+	}
+	if err := cl.locked(g.vmid); err != nil {
+		return nil, err
+	}
+	switch digest := cl.args["digest"]; {
+	case g.lock != "":
+		return nil, failed("%s", lockedText(g))
+	case digest != "" && digest != g.digest():
+		return nil, failed("detected modified configuration - file changed by other user? Try again.")
+	}
+	if err := e.possible(g); err != nil {
+		return nil, err
+	}
+	if !cl.cluster.quorate() {
+		return nil, failed("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", cl.node.spec.Name, g.vmid, 1100+cl.node.index)
+	}
+	bad := g.apply(e)
+	g.record(cl.at)
+	if len(bad) > 0 {
+		return nil, badParams(bad)
+	}
+	return nil, nil
+}
+
+// sensible is what Proxmox asks before it looks at the container.
+func (e edit) sensible() error {
+	for _, k := range e.remove {
+		i := slices.IndexFunc(configParams, func(p param) bool { return p.name == family(k) })
+		if i < 0 || slices.Contains([]string{"node", "vmid", "digest", "delete", "revert"}, k) {
+			return badParam("delete", fmt.Sprintf("unknown option '%s'", k))
+		}
+		if _, twice := e.set[k]; twice {
+			return badParam("delete", fmt.Sprintf("you can't use '-%s' and -delete %s' at the same time", k, k))
+		}
+	}
+	for _, k := range e.revert {
+		if _, twice := e.set[k]; twice {
+			return badParam("revert", fmt.Sprintf("you can't use '-%s' and '-revert %s' at the same time", k, k))
+		}
+	}
+	return nil
+}
+
+// possible is what Proxmox asks of the container.
+func (e edit) possible(g *guest) error {
+	for _, k := range e.remove {
+		switch k {
+		case "rootfs", "memory":
+			return failed("unable to delete required option '%s'", k)
+		case "unprivileged":
+			return failed("unable to delete read-only option: '%s'", k)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(e.set)) {
+		switch {
+		case k == "unprivileged":
+			return failed("unable to modify read-only option: '%s'", k)
+		case (k == "rootfs" || family(k) == "mp[n]") && g.conf.on("protection"):
+			return failed("can't update CT %d drive '%s' - protection mode enabled", g.vmid, k)
+		}
+	}
+	return nil
+}
+
+// keyPrivilege is the privilege that a key needs.
+func keyPrivilege(key string) string {
+	switch family(key) {
+	case "cores", "cpuunits", "cpulimit":
+		return "VM.Config.CPU"
+	case "rootfs", "mp[n]", "unused[n]":
+		return "VM.Config.Disk"
+	case "memory", "swap":
+		return "VM.Config.Memory"
+	case "net[n]", "nameserver", "searchdomain", "hostname":
+		return "VM.Config.Network"
+	case "features":
+		return "VM.Allocate"
+	}
+	return "VM.Config.Options"
+}
+
+func permissionDenied(why string) error {
+	return &apiError{status: 403, message: "Permission check failed (" + why + ")\n"}
+}
+
+// mayEdit checks each key; a few are for the user root@pam alone.
+func (cl *call) mayEdit(g *guest, e edit) error {
+	if cl.who == "root@pam" {
+		return nil
+	}
+	c, path := cl.cluster, fmt.Sprintf("/vms/%d", g.vmid)
+	for _, k := range e.keys() {
+		value, isSet := e.set[k]
+		switch f := family(k); {
+		case f == "features" && isSet && value != "" && strings.TrimPrefix(strings.TrimPrefix(value, "nesting=0"), "nesting=1") != "":
+			return permissionDenied("changing feature flags (except nesting) is only allowed for root@pam")
+		case f == "features" && !g.conf.on("unprivileged"):
+			return permissionDenied("changing feature flags for privileged container is only allowed for root@pam")
+		case f == "dev[n]":
+			return permissionDenied("configuring device passthrough is only allowed for root@pam")
+		case f == "hookscript":
+			return permissionDenied("changing the hookscript is only allowed for root@pam")
+		}
+		if priv := keyPrivilege(k); !c.may(cl.who, path, priv) {
+			return forbidden(path, priv)
+		}
+		if !isSet {
+			continue
+		}
+		if err := cl.mayUse(k, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayUse checks the rights on what a value names: a bridge or a storage.
+func (cl *call) mayUse(key, value string) error {
+	switch family(key) {
+	case "net[n]":
+		bridge := part(value, "bridge")
+		if zone := "/sdn/zones/localnetwork/" + bridge; bridge != "" && !cl.cluster.may(cl.who, zone, "SDN.Use") {
+			return forbidden(zone, "SDN.Use")
+		}
+	case "mp[n]", "rootfs":
+		volume, _, _ := strings.Cut(value, ",")
+		if strings.HasPrefix(volume, "/dev/") {
+			return permissionDenied("mount point type device is only allowed for root@pam")
+		}
+		if strings.HasPrefix(volume, "/") {
+			return permissionDenied("mount point type bind is only allowed for root@pam")
+		}
+		storage, _, _ := strings.Cut(volume, ":")
+		if path := "/storage/" + storage; !cl.cluster.may(cl.who, path, "Datastore.AllocateSpace") {
+			return forbidden(path, "Datastore.AllocateSpace")
+		}
+	}
+	return nil
+}
+
+// part is one property of a value such as name=eth0,bridge=vmbr0.
+func part(value, name string) string {
+	for _, item := range strings.Split(value, ",") {
+		if v, ok := strings.CutPrefix(item, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// atOnce are the keys that a running container takes without a restart.
+var atOnce = []string{"description", "onboot", "startup", "protection", "hostname", "hookscript", "cores", "tags", "lock",
+	"memory", "swap", "cpulimit", "cpuunits", "net[n]", "mp[n]", "dev[n]", "unused[n]"}
+
+// apply changes the configuration and says what a running container refused.
+func (g *guest) apply(e edit) map[string]string {
+	bad := map[string]string{}
+	for _, k := range e.revert {
+		delete(g.pending, k)
+	}
+	for _, k := range e.remove {
+		delete(g.pending, k)
+		switch {
+		case !g.conf.has(k):
+		case g.running && !slices.Contains(atOnce, family(k)) || g.running && family(k) == "mp[n]":
+			g.putPending(k, change{remove: true})
+		default:
+			g.conf.drop(k)
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(e.set)) {
+		value := g.normal(k, e.set[k])
+		if bridge := part(value, "bridge"); g.running && family(k) == "net[n]" && !knownBridge(bridge) {
+			bad[k] = fmt.Sprintf("unable to hotplug %s: bridge '%s' does not exist\n", k, bridge)
+			continue
+		}
+		delete(g.pending, k)
+		switch {
+		case g.conf.has(k) && g.conf.get(k) == value:
+		case g.running && (!slices.Contains(atOnce, family(k)) || family(k) == "mp[n]" && g.conf.has(k)):
+			g.putPending(k, change{value: value})
+		default:
+			g.conf.set(k, value)
+		}
+	}
+	g.mirror()
+	return bad
+}
+
+func knownBridge(name string) bool { return name == "" || name == "vmbr0" || name == "vmbr1" }
+
+// normal is a value as Proxmox writes it into the file.
+func (g *guest) normal(key, value string) string {
+	switch family(key) {
+	case "tags":
+		if list := tidyTags(splitList(value)); len(list) > 0 {
+			return strings.Join(list, ";")
+		}
+		return " "
+	case "description":
+		return strings.TrimSuffix(value, "\n")
+	case "net[n]":
+		return g.normalNet(key, value)
+	case "mp[n]", "rootfs":
+		return g.normalVolume(key, value)
+	}
+	return value
+}
+
+// normalNet puts the name first, the rest in order, and makes up an address.
+func (g *guest) normalNet(key, value string) string {
+	parts := map[string]string{"type": "veth", "hwaddr": fmt.Sprintf("%s:%02X", g.mac[:len(g.mac)-3], byte(mix(g.seed, uint64(len(key)), uint64(key[len(key)-1]))))}
+	for _, item := range strings.Split(value, ",") {
+		if k, v, ok := strings.Cut(item, "="); ok {
+			parts[k] = v
+		}
+	}
+	out := "name=" + parts["name"]
+	delete(parts, "name")
+	if parts["bridge"] != "" {
+		out += ",bridge=" + parts["bridge"]
+		delete(parts, "bridge")
+	}
+	for _, k := range slices.Sorted(maps.Keys(parts)) {
+		out += "," + k + "=" + parts[k]
+	}
+	return out
+}
+
+// normalVolume allocates what STORAGE:GiB asks for.
+func (g *guest) normalVolume(key, value string) string {
+	volume, rest, _ := strings.Cut(value, ",")
+	storage, size, ok := strings.Cut(volume, ":")
+	if !ok || size == "" || strings.Trim(size, "0123456789.") != "" {
+		return value
+	}
+	volume = fmt.Sprintf("%s:vm-%d-disk-%d", storage, g.vmid, len(g.volumes()))
+	if rest != "" {
+		volume += "," + rest
+	}
+	return volume + ",size=" + size + "G"
+}

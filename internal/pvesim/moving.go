@@ -1,0 +1,176 @@
+package pvesim
+
+import (
+	"fmt"
+	"time"
+)
+
+// stamp begins the lines of a migration's log.
+func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 ") }
+
+// migrating is the plan of moving a container to another member. Its lock is
+// set from the beginning.
+func (c *Cluster) migrating(g *guest, target *Node) work {
+	n, vmid := g.node, g.vmid
+	wasRunning := g.running
+	g.set("lock", "migrate")
+	say := func(format string, args ...any) func(*task, time.Time) string {
+		return func(t *task, at time.Time) string {
+			t.say("%s"+format, append([]any{stamp(at)}, args...)...)
+			return ""
+		}
+	}
+	plan := []step{{lock: true}}
+	if wasRunning {
+		plan = append(plan, step{do: say("shutdown CT %d", vmid)}, step{takes: usualTime["vzshutdown"], do: c.halted(n, vmid)})
+	}
+	plan = append(plan, step{do: say("starting migration of CT %d to node '%s' (%s)", vmid, target.spec.Name, target.Host())})
+	for _, v := range g.volumes() {
+		plan = append(plan,
+			step{do: say("found local volume 'local-lvm:%s' (in current VM config)", v)},
+			step{takes: time.Second, do: say("  Logical volume \"%s\" created.", v)},
+			step{takes: 3 * time.Second, do: say("%d bytes copied, 3 s, 163 MB/s", g.disk/3)},
+			step{takes: 2 * time.Second, do: say("%d bytes copied, 5 s, 205 MB/s", g.disk)},
+			step{do: say("successfully imported 'local-lvm:%s'", v)},
+			step{do: say("volume 'local-lvm:%s' is 'local-lvm:%s' on the target", v, v)})
+	}
+	plan = append(plan,
+		step{takes: 500 * time.Millisecond, do: say("# /usr/bin/ssh -e none -o 'BatchMode=yes' -o 'HostKeyAlias=%s' root@%s pvesr set-state %d \\''{}'\\'", target.spec.Name, target.Host(), vmid)},
+		step{takes: 500 * time.Millisecond, do: say("start final cleanup")},
+		step{do: c.moved(n, vmid, target)})
+	if wasRunning {
+		plan = append(plan, step{do: say("start container on target node")}, step{takes: usualTime["vzstart"], do: c.startedThere(vmid, target)})
+	}
+	plan = append(plan, step{do: func(t *task, at time.Time) string {
+		d := int(at.Sub(t.start).Seconds())
+		t.say("%smigration finished successfully (duration %02d:%02d:%02d)", stamp(at), d/3600, d/60%60, d%60)
+		return ""
+	}})
+	abort := func(time.Time) string {
+		if g.node == n {
+			g.setLock("")
+		}
+		return "migration aborted"
+	}
+	return work{plan: plan, broken: abort, stopped: func(at time.Time) { abort(at) }}
+}
+
+// moved gives the configuration file to the other member.
+func (c *Cluster) moved(n *Node, vmid int, target *Node) func(*task, time.Time) string {
+	return func(t *task, at time.Time) string {
+		g := c.ct(n, vmid)
+		if g == nil {
+			return missingText(n, fmt.Sprint(vmid))
+		}
+		g.setLock("")
+		if target.dead() || !c.quorate() {
+			t.say("%sERROR: command '/usr/bin/ssh' failed: exit code 255", stamp(at))
+			return "migration aborted"
+		}
+		g.node = target
+		return ""
+	}
+}
+
+// startedThere starts the container on its new node, as a task of that node.
+func (c *Cluster) startedThere(vmid int, target *Node) func(*task, time.Time) string {
+	return func(_ *task, at time.Time) string {
+		g := c.ct(target, vmid)
+		if g == nil {
+			return ""
+		}
+		g.boot(at)
+		t := c.begin(target, "vzstart", g.id(), otherHands, at, work{})
+		t.start = at.Add(-t.scaled(usualTime["vzstart"]))
+		return ""
+	}
+}
+
+// backingUp locks the container and writes what vzdump writes.
+func (c *Cluster) backingUp(n *Node, vmid int) work {
+	unlock := func(time.Time) {
+		if g := c.ct(n, vmid); g != nil && g.lock == "backup" {
+			g.setLock("")
+		}
+	}
+	begin := func(t *task, at time.Time) string {
+		g := c.ct(n, vmid)
+		t.say("INFO: starting new backup job: vzdump %d --mode snapshot --storage local --compress zstd --node %s", vmid, n.spec.Name)
+		fail := func(why string) string {
+			t.say("ERROR: Backup of VM %d failed - %s", vmid, why)
+			t.say("INFO: Failed at %s", at.UTC().Format("2006-01-02 15:04:05"))
+			t.say("INFO: Backup job finished with errors")
+			return "job errors"
+		}
+		if g == nil {
+			return fail(fmt.Sprintf("unable to find VM '%d'", vmid))
+		}
+		t.say("INFO: Starting Backup of VM %d (lxc)", vmid)
+		t.say("INFO: Backup started at %s", at.UTC().Format("2006-01-02 15:04:05"))
+		switch {
+		case g.lock != "":
+			return fail(lockedText(g))
+		case !c.quorate():
+			return fail(fmt.Sprintf("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", n.spec.Name, vmid, t.pid))
+		}
+		g.set("lock", "backup")
+		t.say("INFO: status = %s", map[bool]string{true: "running", false: "stopped"}[g.running])
+		t.say("INFO: CT Name: %s", g.shownName(g.name))
+		t.say("INFO: including mount point rootfs ('/') in backup")
+		t.say("INFO: backup mode: snapshot")
+		t.say("INFO: ionice priority: 7")
+		t.say("INFO: create storage snapshot 'vzdump'")
+		t.say("INFO: creating vzdump archive '/var/lib/vz/dump/vzdump-lxc-%d-%s.tar.zst'", vmid, at.UTC().Format("2006_01_02-15_04_05"))
+		return ""
+	}
+	end := func(t *task, at time.Time) string {
+		unlock(at)
+		t.say("INFO: archive file size: 58MB")
+		d := int(at.Sub(t.start).Seconds())
+		t.say("INFO: Finished Backup of VM %d (%02d:%02d:%02d)", vmid, d/3600, d/60%60, d%60)
+		t.say("INFO: Backup finished at %s", at.UTC().Format("2006-01-02 15:04:05"))
+		t.say("INFO: Backup job finished successfully")
+		return ""
+	}
+	written := func(t *task, _ time.Time) string {
+		t.say("INFO: Total bytes written: 189255680 (181MiB, 98MiB/s)")
+		return ""
+	}
+	took := usualTime["vzdump"]
+	return work{
+		plan:    []step{{do: begin}, {takes: took * 8 / 10, do: written}, {takes: took * 2 / 10, do: end}},
+		broken:  func(at time.Time) string { unlock(at); return "job errors" },
+		stopped: unlock,
+	}
+}
+
+// creating is the plan of making a new container, which is in the lists with its
+// lock from the beginning.
+func (c *Cluster) creating(g *guest) work {
+	vmid := g.vmid
+	lines := func(list ...string) func(*task, time.Time) string {
+		return func(t *task, _ time.Time) string { t.log = append(t.log, list...); return "" }
+	}
+	undo := func(time.Time) {
+		if c.guests[vmid] == g {
+			c.forget(g)
+		}
+	}
+	took := usualTime["vzcreate"]
+	return work{
+		plan: []step{
+			{lock: true, do: lines(fmt.Sprintf("  Logical volume \"vm-%d-disk-0\" created.", vmid))},
+			{takes: took / 3, do: lines(fmt.Sprintf("Creating filesystem with %d 4k blocks and %d inodes", g.disk/4096, g.disk/16384),
+				"Filesystem UUID: "+fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", uint32(g.seed), uint16(g.seed>>8), g.seed>>20&0xfff, g.seed>>30&0xfff, g.seed&0xffffffffffff),
+				"Superblock backups stored on blocks: ", "\t32768, 98304, 163840, 229376")},
+			{takes: took / 3, do: lines("extracting archive '/var/lib/vz/template/cache/debian-12-standard_12.12-1_amd64.tar.zst'")},
+			{takes: took / 3, do: lines("Total bytes read: 171059200 (164MiB, 130MiB/s)", "Detected container architecture: amd64")},
+			{do: func(*task, time.Time) string { g.setLock(""); return "" }},
+		},
+		broken: func(at time.Time) string {
+			undo(at)
+			return fmt.Sprintf("unable to create CT %d - command 'tar xpf - --zstd' failed: exit code 2", vmid)
+		},
+		stopped: undo,
+	}
+}
