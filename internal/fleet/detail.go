@@ -148,7 +148,7 @@ func (f Frame) Span() time.Duration {
 	return 0
 }
 
-// Sample is the averages over one step of history that ends at At (GET
+// Sample is the averages over one step of history, of the time At (GET
 // …/rrddata, cf=AVERAGE). A missing reading is a gap: the container did not run,
 // or nobody measured.
 type Sample struct {

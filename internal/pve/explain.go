@@ -35,7 +35,7 @@ type verdict struct {
 var (
 	configGone  = regexp.MustCompile(`^Configuration file '[^']*' does not exist`)
 	isLocked    = regexp.MustCompile(`\b(?:CT|VM) is locked(?: \(([^)]*)\))?`)
-	lockTimeout = regexp.MustCompile(`can't (?:lock file '([^']*)'|acquire lock).*(?:got timeout|timed out)|^got timeout$`)
+	lockTimeout = regexp.MustCompile(`can't (?:lock file '([^']*)'|acquire lock).*(?:got timeout|timed out)|cfs-lock '([^']*)' error: got lock (?:request )?timeout`)
 	noQuorum    = regexp.MustCompile(`no quorum|cluster not ready|unable to open file '/etc/pve/[^']*' - (?:Permission denied|Read-only file system)`)
 )
 
@@ -55,7 +55,8 @@ func (s subject) verdict(text string) (v verdict, ok bool) {
 	case isLocked.MatchString(text):
 		return s.locked(isLocked.FindStringSubmatch(text)[1]), true
 	case lockTimeout.MatchString(text):
-		return s.held(lockTimeout.FindStringSubmatch(text)[1]), true
+		m := lockTimeout.FindStringSubmatch(text)
+		return s.held(m[1] + m[2]), true
 	}
 	return s.wrongState(text)
 }
@@ -104,10 +105,13 @@ func (s subject) locked(lock string) verdict {
 		fmt.Sprintf("Wait until that has ended. If nothing of it runs any more, the lock was left behind: pct unlock%s on the node removes it.", id)}
 }
 
-// held is about a lock file that Proxmox waited for, 10 s mostly.
-func (s subject) held(file string) verdict {
+// held is about a lock that Proxmox waited for, 10 s mostly: a file of the node, or one of the whole cluster.
+func (s subject) held(lock string) verdict {
 	what := s.title()
-	if _, name, ok := strings.Cut(file, "/pve-storage-"); ok {
+	if s.guest == 0 {
+		what = "it"
+	}
+	if _, name, ok := strings.Cut(lock, "storage-"); ok {
 		what = "the storage " + cut(name, 100)
 	}
 	return verdict{problem.Busy, fmt.Sprintf("Another task holds %s: Proxmox waited for it and gave up %s.", what, s.doing),
@@ -137,7 +141,7 @@ func (u UPID) about() subject {
 
 var (
 	// What PVE::Tools::upid_read_status gives when the log of an ended task has no proper last line.
-	torn        = regexp.MustCompile(`^(?:unexpected status$|unable to open file - |unable to read tail|unable to extract last line|unable to parse|unable to read)`)
+	torn        = regexp.MustCompile(`^(?:unexpected status$|unable to open file - |unable to read tail|unable to extract last line)`)
 	interrupted = regexp.MustCompile(`interrupted by signal|received interrupt|got signal|received signal|terminated by signal`)
 	noBridge    = regexp.MustCompile(`bridge '([^']*)' does not exist`)
 	noVolume    = regexp.MustCompile(`volume '([^']*)' does not exist`)

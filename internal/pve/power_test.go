@@ -92,6 +92,9 @@ func TestActionsAreSentOnce(t *testing.T) {
 		"596 pipe":                 says(596, "Broken pipe", ""),
 		"599":                      says(599, "Too many redirections", ""),
 		"a proxy's 502":            raw("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
+		"a proxy's 500":            raw("HTTP/1.1 500 Oops\r\nServer: nginx\r\nContent-Length: 0\r\n\r\n"),
+		"a proxy's 524":            raw("HTTP/1.1 524 A Timeout Occurred\r\nContent-Length: 0\r\n\r\n"),
+		"no content":               raw("HTTP/1.1 204 No Content\r\n\r\n"),
 	}
 	for _, verb := range slices.Sorted(maps.Keys(actions)) {
 		for name, answer := range lost {

@@ -149,11 +149,15 @@ func FuzzRows(f *testing.F) {
 			func(v value) bool { _, ok := clusterStatusRow(v); return ok },
 			func(v value) bool { _, ok := interfaceRow(v); return ok },
 			func(v value) bool { _, ok := realmRow(v); return ok },
+			func(v value) bool { _, ok := pendingRow(v); return ok },
+			func(v value) bool { _, ok := sampleRow(v); return ok },
+			func(v value) bool { _, ok := logRow(v); return ok },
 		} {
 			_, _ = readList(bytes.NewReader(in), func(v value) (struct{}, bool) { return struct{}{}, row(v) })
 		}
 		if v, err := readTree(bytes.NewReader(in), maxTicket); err == nil {
 			_, _ = readLogin(v)
+			_ = rawLines(v)
 		}
 		_ = readFailure(bytes.NewReader(in))
 	})

@@ -90,7 +90,8 @@ func foreignProblem(p *problem.Problem, a authority.Address, call call, code int
 	p.Proxmox = ""
 	gateway := code == http.StatusBadGateway || code == http.StatusServiceUnavailable || code == http.StatusGatewayTimeout
 	switch {
-	case gateway && call.changes():
+	case call.changes() && (code >= 500 || code < 300):
+		// Proxies have many words for "the answer did not come": any of them leaves a change open.
 		lost := lostWrite(a, call, p.Err)
 		*p = *lost
 	case gateway:
