@@ -101,6 +101,16 @@ func RenderBare(w http.ResponseWriter, r *http.Request, status int, title string
 	return send(w, r, status, bare(layoutOf(w, r, Frame{Title: title}), content))
 }
 
+// RenderPart draws a part of a page for a script of Berth's that asked for it.
+func RenderPart(w http.ResponseWriter, r *http.Request, status int, content templ.Component) error {
+	return send(w, r, status, content)
+}
+
+// Scripted reports whether a script of Berth's asks, and not a browser that goes to a page.
+func Scripted(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Mode") != "navigate" && r.Header.Get("X-Berth") != ""
+}
+
 var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 func send(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {

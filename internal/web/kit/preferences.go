@@ -64,7 +64,7 @@ func savePreferences(w http.ResponseWriter, r *http.Request) error {
 	case "icons", "full":
 		setCookie(w, r, "sidebar", s, yearInSeconds)
 	}
-	if r.Header.Get("Sec-Fetch-Mode") != "navigate" && r.Header.Get("X-Berth") != "" {
+	if Scripted(r) {
 		w.WriteHeader(http.StatusNoContent)
 		return nil
 	}
