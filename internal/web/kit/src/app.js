@@ -12,3 +12,4 @@ import "./js/keys.js";
 import "./js/palette.js";
 import "../../dashboard/js/page.js";
 import "../../signin/js/page.js";
+import "../../jobs/js/page.js";
