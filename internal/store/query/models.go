@@ -74,6 +74,28 @@ type DefaultNode struct {
 	Node      string
 }
 
+type Detail struct {
+	ClusterID string
+	Vmid      int64
+	Data      []byte
+	SeenAt    int64
+}
+
+type GuestTask struct {
+	ClusterID string
+	Vmid      int64
+	Upid      string
+	Node      string
+	PveUser   string
+	Token     string
+	Type      string
+	StartedAt int64
+	EndedAt   int64
+	Status    string
+	Log       []byte
+	LogAt     int64
+}
+
 type HalfLogin struct {
 	Hash      []byte
 	HostID    string

@@ -73,6 +73,8 @@ var cases = map[string]func(*bench){
 	"Members":             tryMembers,
 	"DefaultNode":         tryDefaultNode,
 	"Pictures":            tryPictures,
+	"Details":             tryDetails,
+	"GuestTasks":          tryGuestTasks,
 	"Audit":               tryAudit,
 	"AuditAtOnce":         tryAuditAtOnce,
 	"HostileText":         tryHostileText,
