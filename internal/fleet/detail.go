@@ -15,6 +15,8 @@ type Detail struct {
 	ID   ContainerID `json:"id"`
 	Node string      `json:"node"` // that it was on when it was asked last
 
+	// Before is the Live before this one, to tell rates from counters; it is not kept.
+	Before     Part[Live]               `json:"-"`
 	Live       Part[Live]               `json:"live"`
 	Config     Part[Config]             `json:"config"`
 	Pending    Part[[]PendingChange]    `json:"pending"`

@@ -33,6 +33,7 @@ type fakePVE struct {
 	calls       []seenCall
 	dials       int
 	closed      int
+	close       closeFake
 }
 
 type seenCall struct {
@@ -187,6 +188,12 @@ type fakeStore struct {
 	cut       string // the holder whose way to the store is cut
 	listeners map[int]func(topic, id string)
 	nextID    int
+
+	details     map[fleet.ContainerID][]byte
+	detailSaves int
+	guestTasks  map[fleet.ContainerID]map[string]fleet.Task
+	taskWrites  int
+	logs        map[string][]string
 }
 
 type fakeLease struct {
@@ -196,7 +203,8 @@ type fakeLease struct {
 
 func newFakeStore(clusters ...fleet.Cluster) *fakeStore {
 	return &fakeStore{clusters: clusters, defaults: map[string]fleet.NodeID{}, pictures: map[fleet.ClusterID][]byte{},
-		leases: map[string]fakeLease{}, listeners: map[int]func(string, string){}}
+		leases: map[string]fakeLease{}, listeners: map[int]func(string, string){},
+		details: map[fleet.ContainerID][]byte{}, guestTasks: map[fleet.ContainerID]map[string]fleet.Task{}, logs: map[string][]string{}}
 }
 
 func (s *fakeStore) AllClusters(context.Context) ([]fleet.Cluster, error) {

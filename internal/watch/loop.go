@@ -44,18 +44,20 @@ type loop struct {
 	callsCtx  context.Context
 	stopCalls context.CancelFunc
 
-	sight     *sight
-	agenda    *agenda
-	tasks     taskLog
-	latency   latencies
-	under     lanes
-	trying    []chan error             // a person's try is under way
-	took      [callKinds]time.Duration // by the last good answer of each kind
-	halted    bool
-	lease     lease
-	recorded  []time.Time // of the last hour's events
-	keep      keeping
-	keptSpend fleet.Spend // of the replica that asks, while another does
+	sight    *sight
+	agenda   *agenda
+	tasks    taskLog
+	latency  latencies
+	under    lanes
+	trying   []chan error             // a person's try is under way
+	took     [callKinds]time.Duration // by the last good answer of each kind
+	halted   bool
+	lease    lease
+	recorded []time.Time // of the last hour's events
+	keep     keeping
+	// remembered are the tasks of the last list, with their status, that are in the store.
+	remembered map[string]string
+	keptSpend  fleet.Spend // of the replica that asks, while another does
 }
 
 // mailbox is what others leave for the loop.
@@ -64,8 +66,10 @@ type mailbox struct {
 	row     []byte // a newer picture, of the replica that asks
 	tries   []chan error
 	redraw  bool
-	saw     []sighting // by others, at the containers themselves
-	told    []confirm  // seen by another replica
+	saw     []sighting       // by others, at the containers themselves
+	told    []confirm        // seen by another replica
+	halt    *problem.Problem // met while looking closely
+	hurry   []callKind       // likewise
 }
 
 // answer is what a call brought.

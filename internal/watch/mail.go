@@ -25,6 +25,12 @@ func (l *loop) readMail(ctx context.Context) {
 		l.publish()
 	}
 	l.takeSightings(ctx, mail.saw, mail.told)
+	if mail.halt != nil && !l.halted {
+		l.halt(ctx, mail.halt, l.w.now())
+	}
+	for _, kind := range mail.hurry {
+		l.agenda.hurried[kind] = true
+	}
 	l.startTry(ctx)
 }
 

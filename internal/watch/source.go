@@ -30,10 +30,28 @@ type Source interface {
 	// Version is the PVE version ("9.2.11") of a node: GET /nodes/{node}/version,
 	// or GET /version for the empty name, which means the one that answers.
 	Version(ctx context.Context, node string) (string, error)
+	CloseSource
 	// Answering is the address that gave the last answer, as people write it.
 	Answering() string
 	// Close ends kept-alive connections. No call follows.
 	Close()
+}
+
+// CloseSource is what looking closely at one container asks; the same holds as for Source.
+type CloseSource interface {
+	// CurrentDetail is GET /nodes/{node}/lxc/{vmid}/status/current in full.
+	CurrentDetail(ctx context.Context, node string, id fleet.VMID) (fleet.Live, error)
+	// Config is GET …/config?current=1, Pending GET …/pending without what is in force.
+	Config(ctx context.Context, node string, id fleet.VMID) (fleet.Config, error)
+	Pending(ctx context.Context, node string, id fleet.VMID) ([]fleet.PendingChange, error)
+	// Interfaces is GET …/interfaces with everything in it; nil when the container does not run.
+	Interfaces(ctx context.Context, node string, id fleet.VMID) ([]fleet.Interface, error)
+	// History is GET …/rrddata, the oldest sample first.
+	History(ctx context.Context, node string, id fleet.VMID, frame fleet.Frame) ([]fleet.Sample, error)
+	// GuestTasks is GET /nodes/{node}/tasks of one guest: the newest 50, running ones too.
+	GuestTasks(ctx context.Context, node string, id fleet.VMID) ([]fleet.Task, error)
+	// TaskLog is GET /nodes/{node}/tasks/{upid}/log, as Berth shows lines. A UPID that is none is refused.
+	TaskLog(ctx context.Context, upid string) ([]string, error)
 }
 
 // Resources is one answer of /cluster/resources. Rows that could not be read at
@@ -97,6 +115,9 @@ type Task struct {
 	Node    string
 	Type    string // "vzstart", …
 	ID      string // mostly a VMID; may be empty
+	User    string // user@realm
+	Token   string // name of the token that started it; empty for a person's login
+	Start   time.Time
 	End     time.Time
 	Running bool
 	Status  string // "OK", or the error's text; empty while it runs

@@ -61,7 +61,7 @@ func (l *loop) answered(ctx context.Context, a answer, now time.Time) {
 	case callStatus:
 		e = l.sight.takeStatus(a.status, now)
 	case callTasks:
-		e = l.followed(a, now)
+		e = l.followed(ctx, a, now)
 	case callPermissions:
 		e = l.permitted(a.permissions, now)
 	case callCurrent, callNodeGuests:
@@ -76,7 +76,8 @@ func (l *loop) answered(ctx context.Context, a answer, now time.Time) {
 }
 
 // followed takes a list of tasks: what they touched is asked at once.
-func (l *loop) followed(a answer, now time.Time) effects {
+func (l *loop) followed(ctx context.Context, a answer, now time.Time) effects {
+	l.remember(ctx, a.tasks)
 	touched := l.tasks.diff(a.tasks, now)
 	for _, t := range touched {
 		if !t.finished {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -38,6 +39,13 @@ type Store interface {
 	SavePicture(ctx context.Context, id fleet.ClusterID, data []byte, seenAt time.Time) error
 	LoadPictures(ctx context.Context) (map[fleet.ClusterID][]byte, error)
 	LoadPicture(ctx context.Context, id fleet.ClusterID) ([]byte, error)
+	// What is kept of containers that were looked at closely, and Proxmox's tasks on containers.
+	SaveDetail(ctx context.Context, id fleet.ContainerID, data []byte, seenAt time.Time) error
+	Detail(ctx context.Context, owner string, id fleet.ContainerID) ([]byte, error)
+	KeepGuestTasks(ctx context.Context, cluster fleet.ClusterID, tasks map[fleet.VMID][]fleet.Task) error
+	GuestTasks(ctx context.Context, owner string, id fleet.ContainerID) ([]fleet.KeptTask, error)
+	KeepGuestTaskLog(ctx context.Context, owner string, id fleet.ContainerID, upid string, lines []string, at time.Time) error
+	PruneDetails(ctx context.Context, seenBefore, tasksBefore time.Time) error
 	Audit(ctx context.Context, entry audit.Entry) (audit.Entry, error)
 	Claim(ctx context.Context, name, holder string, until, now time.Time) (won bool, err error)
 	Release(ctx context.Context, name, holder string) error
@@ -77,9 +85,11 @@ type Watcher struct {
 	ctx    context.Context // of Run; nil before and after
 	loops  map[fleet.ClusterID]*running
 	owners map[string]*owner
-	rev    uint64
-	group  sync.WaitGroup
-	loaded bool
+	// closers look at single containers; also those that nobody looks at now, for a while.
+	closers map[closerKey]*closer
+	rev     uint64
+	group   sync.WaitGroup
+	loaded  bool
 }
 
 // running is a loop with the cluster's row as it was read last.
@@ -93,7 +103,8 @@ type running struct {
 // New makes a watcher; nothing happens before Load or Run.
 func New(options Options) *Watcher {
 	w := &Watcher{options: options, now: options.Now, log: options.Log, jitter: options.Jitter, pace: usualPace,
-		loops: map[fleet.ClusterID]*running{}, owners: map[string]*owner{}}
+		loops: map[fleet.ClusterID]*running{}, owners: map[string]*owner{},
+		closers: map[closerKey]*closer{}}
 	if w.now == nil {
 		w.now = time.Now
 	}
@@ -135,7 +146,12 @@ func (w *Watcher) Run(ctx context.Context) error {
 	for _, r := range w.loops {
 		w.start(r)
 	}
+	closers := slices.Collect(maps.Values(w.closers))
 	w.mu.Unlock()
+	for _, c := range closers {
+		w.attendClosely(c)
+	}
+	w.group.Go(func() { w.prune(ctx) })
 	if !w.options.Alone {
 		w.group.Go(func() { w.listen(ctx) })
 		w.group.Go(func() { w.tellLooking(ctx) })
@@ -281,6 +297,12 @@ func (w *Watcher) dropLoop(r *running) {
 		r.stop()
 	}
 	delete(w.loops, r.loop.id)
+	for key, c := range w.closers {
+		if key.id.Cluster == r.loop.id {
+			c.forget.Stop()
+			delete(w.closers, key)
+		}
+	}
 	o := w.owner(r.loop.owner)
 	clusters := slices.DeleteFunc(slices.Clone(o.picture.Clusters), func(p *fleet.ClusterPicture) bool { return p.Cluster == r.loop.id })
 	w.show(r.loop.owner, clusters)

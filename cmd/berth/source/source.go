@@ -57,7 +57,8 @@ func (s source) Tasks(ctx context.Context) ([]watch.Task, error) {
 	}
 	tasks := make([]watch.Task, 0, len(list.Rows))
 	for _, t := range list.Rows {
-		tasks = append(tasks, watch.Task{UPID: t.UPID, Node: t.Node, Type: t.Type, ID: t.ID, End: t.EndedAt, Running: t.Running(), Status: t.Status})
+		tasks = append(tasks, watch.Task{UPID: t.UPID, Node: t.Node, Type: t.Type, ID: t.ID, User: t.User, Token: t.Token,
+			Start: t.StartedAt, End: t.EndedAt, Running: t.Running(), Status: t.Status})
 	}
 	return tasks, nil
 }
