@@ -52,7 +52,6 @@ func (c *crew) run(ctx context.Context) {
 		if c.e.dismissed(c) {
 			return
 		}
-		<-c.nudged
 	}
 	c.e.dismissed(c)
 }

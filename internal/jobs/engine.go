@@ -196,7 +196,7 @@ func (e *Engine) wake(group string) {
 	e.group.Go(func() { c.run(ctx) })
 }
 
-// dismissed takes a crew that found nothing more to do out, unless it was nudged meanwhile.
+// dismissed takes a crew that found nothing more to do out, unless it was nudged meanwhile: then it looks again.
 func (e *Engine) dismissed(c *crew) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()

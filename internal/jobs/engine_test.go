@@ -392,3 +392,22 @@ func TestMemoIsJSON(t *testing.T) {
 	})})
 	y.finished(e, y.submit(e, job.Job{}, steps(1, nil)...))
 }
+
+// TestWorkBeginsAtOnce: no nudge is lost while a crew is about to leave. The
+// ticks, every five seconds, would find what was.
+func TestWorkBeginsAtOnce(t *testing.T) {
+	y := newYard(t)
+	began := make(chan struct{}, 1)
+	e, _ := y.engine(jobs.Options{Works: works(func(ctx context.Context, h *jobs.Handle) jobs.Outcome {
+		began <- struct{}{}
+		return done(ctx, h)
+	})})
+	start := time.Now()
+	for range 200 {
+		y.submit(e, job.Job{}, job.Step{Group: "lab", Lane: "pve1"})
+		<-began
+	}
+	if took := time.Since(start); took > 200*time.Second {
+		t.Errorf("200 jobs one after the other took %v", took)
+	}
+}
