@@ -19,6 +19,8 @@ import (
 	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/fleet"
+	"berth/internal/jobs"
+	"berth/internal/ops/act"
 	"berth/internal/ops/connect"
 	"berth/internal/ops/signin"
 	"berth/internal/problem"
@@ -43,6 +45,8 @@ type app struct {
 	watcher *watch.Watcher
 	signin  *signin.Service
 	connect *connect.Service
+	act     *act.Service
+	jobs    *jobs.Engine
 	metrics *web.Metrics
 	streams interface{ Close() } // of the dashboard; set with the site
 	nodes   *nodes.Pages         // set with the site
@@ -64,6 +68,7 @@ func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) 
 	a.watcher = watch.New(watch.Options{Store: st, Dial: a.dial, Now: time.Now, Log: log, Holder: holder, Alone: d.Database == ""})
 	a.signin = signin.New(signin.Options{Store: st, Proxmox: pve.SignInHosts{Guard: guard}, Now: time.Now, Log: log,
 		IdleFor: w.SessionIdle, Lifetime: w.SessionLife, Ended: a.personChanged, Back: a.personChanged})
+	a.newWork(w.WorkOptions, holder)
 	a.connect = newConnect(a)
 	return a, nil
 }
@@ -153,7 +158,10 @@ func (a *app) renewed(ctx context.Context, c fleet.Cluster, r pve.Renewal) {
 }
 
 // personChanged starts or ends the loops of a person who was let in again or shut out.
-func (a *app) personChanged(account.UserID) { a.watcher.Reload("") }
+func (a *app) personChanged(account.UserID) {
+	a.watcher.Reload("")
+	a.act.Recheck()
+}
 
 // firstLink is the set-up link of a Berth that has no administrator yet; empty
 // when it has one. Of replicas that start together one prints it, since each new link voids the one before.
@@ -189,6 +197,7 @@ func setUpLink(ctx context.Context, st *store.Store, base string) (string, error
 func (a *app) background() []func(context.Context) error {
 	return []func(context.Context) error{
 		a.watcher.Run,
+		a.jobs.Run,
 		func(ctx context.Context) error { a.signin.Run(ctx); return nil },
 		func(ctx context.Context) error { a.nodes.Run(ctx, a.signin.SessionStands); return nil },
 	}

@@ -96,6 +96,7 @@ type WatchOptions struct {
 	OnlyAllowed bool          `name:"only-allow-node" help:"Nodes may have no other addresses than those of --allow-node." env:"BERTH_ONLY_ALLOW_NODE"`
 	SessionIdle time.Duration `help:"A session ends after this time without use." default:"24h" env:"BERTH_SESSION_IDLE"`
 	SessionLife time.Duration `help:"A session ends after this time in any case." default:"168h" env:"BERTH_SESSION_LIFE"`
+	WorkOptions `embed:""`
 }
 
 // envFile resolves flags from a file of the same NAME=value lines that the

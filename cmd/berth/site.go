@@ -18,7 +18,7 @@ import (
 )
 
 func newConnect(a *app) *connect.Service {
-	return connect.New(connect.Options{Store: a.store, Proxmox: reach.Proxmox{Guard: a.guard}, Watcher: a.watcher, Now: time.Now, Log: a.log, Refused: a.signin.NoteRefusal})
+	return connect.New(connect.Options{Store: a.store, Proxmox: reach.Proxmox{Guard: a.guard}, Watcher: attentive{a.watcher, a.act}, Now: time.Now, Log: a.log, Refused: a.signin.NoteRefusal})
 }
 
 // routes are a room that is given as a list.

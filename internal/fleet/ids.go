@@ -41,6 +41,17 @@ type ContainerID struct {
 // String is "cluster/vmid", as pages carry it in data-container.
 func (id ContainerID) String() string { return string(id.Cluster) + "/" + id.VMID.String() }
 
+// ParseContainerID reads what ContainerID.String writes; ok is false for anything else.
+func ParseContainerID(s string) (id ContainerID, ok bool) {
+	cluster, number, ok := strings.Cut(s, "/")
+	n, err := strconv.Atoi(number)
+	id = ContainerID{ClusterID(cluster), VMID(n)}
+	if !ok || cluster == "" || err != nil || id.VMID < MinVMID || id.VMID > MaxVMID || id.String() != s {
+		return ContainerID{}, false
+	}
+	return id, true
+}
+
 // NodeID is a node's identity: its PVE name within a cluster. Names are not unique in the world.
 type NodeID struct {
 	Cluster ClusterID

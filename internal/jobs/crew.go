@@ -138,6 +138,18 @@ func (c *crew) read(ctx context.Context) bool {
 	return true
 }
 
+// order moves steps to other waves, as the store has it by now.
+func (c *crew) order(id job.ID, waves map[int]int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n, wave := range waves {
+		if o, ok := c.open[key{id, n}]; ok && c.running[key{id, n}] == nil {
+			o.Wave = wave
+			c.open[key{id, n}] = o
+		}
+	}
+}
+
 // due lists the steps that may begin now, in the order in which they should:
 // what was begun before a crash first, then small jobs before large ones, so
 // that one container does not wait for five hundred others.

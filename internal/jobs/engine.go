@@ -43,6 +43,7 @@ type Store interface {
 	OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 	TakeStep(ctx context.Context, id job.ID, n int, holder string, at time.Time) (job.Step, error)
 	NoteStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, upid string) error
+	OrderSteps(ctx context.Context, id job.ID, by int, holder string, waves map[int]int) error
 	SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error
 	EndStep(ctx context.Context, o job.Open, holder string, state job.StepState, detail, kind string, at time.Time) error
 	AddStepLines(ctx context.Context, id job.ID, n int, holder string, at time.Time, texts []string) error

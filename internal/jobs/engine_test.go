@@ -164,6 +164,28 @@ func TestWavesGoOneAfterTheOther(t *testing.T) {
 	}
 }
 
+// The first step finds out the order of the others.
+func TestAStepOrdersThoseAfterIt(t *testing.T) {
+	y := newYard(t)
+	var mu sync.Mutex
+	var order []int
+	e, _ := y.engine(jobs.Options{Works: works(func(ctx context.Context, h *jobs.Handle) jobs.Outcome {
+		mu.Lock()
+		order = append(order, h.Step().N)
+		mu.Unlock()
+		if h.Step().N == 0 {
+			if err := h.Order(ctx, map[int]int{1: 5, 2: 4, 3: 3, 4: 2}); err != nil {
+				t.Error(err)
+			}
+		}
+		return done(ctx, h)
+	})})
+	y.finished(e, y.submit(e, job.Job{}, steps(5, func(i int, s *job.Step) { s.Wave = min(i, 1) })...))
+	if got := fmt.Sprint(order); got != "[0 4 3 2 1]" {
+		t.Errorf("steps went %s", got)
+	}
+}
+
 func TestAChainEndsWithItsFirstBadEnd(t *testing.T) {
 	y := newYard(t)
 	e, _ := y.engine(jobs.Options{Works: works(func(ctx context.Context, h *jobs.Handle) jobs.Outcome {

@@ -129,6 +129,18 @@ func (h *Handle) Log(ctx context.Context, lines ...string) error {
 	return nil
 }
 
+// Order gives steps of the same job and group that wait, by their number, another wave.
+// It holds for what begins after it returns: a step of an early wave may find
+// out in which order the later ones are to go.
+func (h *Handle) Order(ctx context.Context, waves map[int]int) error {
+	s := h.Step()
+	if err := h.store().OrderSteps(ctx, s.Job, s.N, h.holder(), waves); err != nil {
+		return err
+	}
+	h.crew.order(s.Job, waves)
+	return nil
+}
+
 // Enter waits for a place in a further lane of the group, such as a storage,
 // through which at most limit steps go at once. leave gives the place back and may be called twice.
 func (h *Handle) Enter(ctx context.Context, name string, limit int) (leave func(), err error) {

@@ -152,6 +152,20 @@ func (s *Store) NoteStep(ctx context.Context, id job.ID, n int, holder string, m
 	return stillHeld("note what a step needs", rows, err)
 }
 
+// OrderSteps gives steps of a job that wait, and are of the group of its step
+// by, another wave: all or none. What has begun or ended keeps its own.
+func (s *Store) OrderSteps(ctx context.Context, id job.ID, by int, holder string, waves map[int]int) error {
+	return failed("order a job's steps", s.tx(ctx, func(q *query.Queries) error {
+		for n, wave := range waves {
+			_, err := q.OrderStep(ctx, query.OrderStepParams{JobID: string(id), N: int64(n), ByN: int64(by), Holder: plain(holder), Wave: int64(wave)})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
+
 // SayStep keeps what a step is doing.
 func (s *Store) SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error {
 	rows, err := s.writes.SayStep(ctx, query.SayStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Detail: plain(detail)})

@@ -58,6 +58,13 @@ RETURNING *;
 UPDATE job_steps SET memo = sqlc.arg(memo), upid = CASE WHEN CAST(sqlc.arg(upid) AS TEXT) = '' THEN upid ELSE CAST(sqlc.arg(upid) AS TEXT) END
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';
 
+-- name: OrderStep :execrows
+-- Moves a step that waits, for the step "by" of the same job, which the holder has.
+UPDATE job_steps SET wave = sqlc.arg(wave)
+WHERE job_steps.job_id = sqlc.arg(job_id) AND job_steps.n = sqlc.arg(n) AND job_steps.state = 'waiting'
+    AND EXISTS (SELECT 1 FROM job_steps b WHERE b.job_id = job_steps.job_id AND b.n = sqlc.arg(by_n) AND b.holder = sqlc.arg(holder)
+        AND b.state = 'active' AND b.group_id = job_steps.group_id);
+
 -- name: SayStep :execrows
 UPDATE job_steps SET detail = sqlc.arg(detail)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';

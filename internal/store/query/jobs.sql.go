@@ -740,6 +740,36 @@ func (q *Queries) OpenSteps(ctx context.Context, groupID string) ([]OpenStepsRow
 	return items, nil
 }
 
+const orderStep = `-- name: OrderStep :execrows
+UPDATE job_steps SET wave = $1
+WHERE job_steps.job_id = $2 AND job_steps.n = $3 AND job_steps.state = 'waiting'
+    AND EXISTS (SELECT 1 FROM job_steps b WHERE b.job_id = job_steps.job_id AND b.n = $4 AND b.holder = $5
+        AND b.state = 'active' AND b.group_id = job_steps.group_id)
+`
+
+type OrderStepParams struct {
+	Wave   int64
+	JobID  string
+	N      int64
+	ByN    int64
+	Holder string
+}
+
+// Moves a step that waits, for the step "by" of the same job, which the holder has.
+func (q *Queries) OrderStep(ctx context.Context, arg OrderStepParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, orderStep,
+		arg.Wave,
+		arg.JobID,
+		arg.N,
+		arg.ByN,
+		arg.Holder,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const pruneJobs = `-- name: PruneJobs :exec
 DELETE FROM jobs WHERE created_at < $1 AND state <> 'running'
 `

@@ -176,6 +176,22 @@ func tryJobFencing(b *bench) {
 	}
 }
 
+func tryJobOrder(b *bench) {
+	ann := b.person("ann")
+	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")
+	b.must(err)
+	b.take(id, 0, "one")
+	waves := func() string {
+		steps, err := b.Steps(b.ctx, job.Filter{Owner: string(ann.ID), Job: id})
+		b.must(err)
+		return fmt.Sprint(steps[0].Wave, steps[1].Wave, steps[2].Wave)
+	}
+	b.must(b.OrderSteps(b.ctx, id, 0, "another", map[int]int{1: 7}))
+	equal(b, "by who does not have the step", waves(), "0 0 0")
+	b.must(b.OrderSteps(b.ctx, id, 0, "one", map[int]int{0: 9, 1: 7, 2: 3}))
+	equal(b, "by who has it; what is active stays", waves(), "0 7 3")
+}
+
 func tryJobStop(b *bench) {
 	ann := b.person("ann")
 	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")

@@ -40,6 +40,7 @@ var cases = map[string]func(*bench){
 	"JobClaims":           tryJobClaims,
 	"JobOnce":             tryJobOnce,
 	"JobFencing":          tryJobFencing,
+	"JobOrder":            tryJobOrder,
 	"JobStop":             tryJobStop,
 	"JobChain":            tryJobChain,
 	"JobsOfOthers":        tryJobsOfOthers,

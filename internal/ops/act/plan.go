@@ -1,0 +1,124 @@
+package act
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"slices"
+
+	"berth/internal/account"
+	"berth/internal/fleet"
+	"berth/internal/job"
+	"berth/internal/problem"
+)
+
+// Plan makes a job of many containers that is shown before it begins: what
+// will be done, and what is left out and why. It waits for nobody but the store:
+// what only Proxmox knows, the startup order and the root volumes, is read by
+// steps that prepare, one for each node, as the first thing after Begin.
+func (s *Service) Plan(ctx context.Context, v account.Viewer, address string, r Request) (job.ID, error) {
+	return s.plan(ctx, v, address, r, "")
+}
+
+func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r Request, retries job.ID) (job.ID, error) {
+	rule, targets, err := s.judge(v, r)
+	if err != nil {
+		return "", err
+	}
+	slices.SortFunc(targets, func(a, b target) int {
+		return cmp.Or(cmp.Compare(a.ID.Cluster, b.ID.Cluster), cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID.VMID, b.ID.VMID))
+	})
+	owner := string(v.User.ID)
+	steps, able, first := s.steps(owner, address, rule, r.Choices, targets)
+	if len(able) == 0 {
+		s.refused(ctx, v, address, rule, targets, first)
+		return "", refusal(first)
+	}
+	j := s.job(v, address, rule, r, able)
+	j.State, j.Retries = job.Planned, retries
+	return s.engine.Submit(ctx, j, prepared(rule, j, steps))
+}
+
+// prepared puts before the steps, where their order or their identity matters,
+// one for each node that reads what they need.
+func prepared(rule fleet.ActionRule, j job.Job, steps []job.Step) []job.Step {
+	count := map[string]int{} // by cluster: what alone is done there has no order
+	for _, st := range steps {
+		if st.State == job.Waiting {
+			count[st.Group]++
+		}
+	}
+	var first []job.Step
+	lane := map[[2]string]bool{}
+	for i, st := range steps {
+		if st.State != job.Waiting || !prepares(rule, count[st.Group]) {
+			continue
+		}
+		steps[i].Wave = unorderedWave(rule)
+		if rule.Action == fleet.ActDelete {
+			steps[i].Args = noted(st.Args)
+		}
+		if key := [2]string{st.Group, st.Lane}; !lane[key] {
+			lane[key] = true
+			first = append(first, job.Step{Owner: j.Owner, Kind: prepareKind, Group: st.Group, Lane: st.Lane, Title: prepareTitle(rule, st.Lane), State: job.Waiting})
+		}
+	}
+	return append(first, steps...)
+}
+
+// noted marks a step whose root volume is noted by one that prepares.
+func noted(args json.RawMessage) json.RawMessage {
+	var a stepArgs
+	decode(args, &a)
+	a.Noted = true
+	return encode(a)
+}
+
+// prepares reports whether a job of so many containers of one cluster reads their configurations first.
+func prepares(rule fleet.ActionRule, count int) bool {
+	return rule.Action == fleet.ActDelete || rule.Sequence != fleet.AnyOrder && count > 1
+}
+
+// Begin starts a planned job.
+func (s *Service) Begin(ctx context.Context, v account.Viewer, id job.ID) error {
+	return s.engine.Start(ctx, string(v.User.ID), id)
+}
+
+// Cancel leaves the rest of a job undone. What Proxmox works on already is followed to its end.
+func (s *Service) Cancel(ctx context.Context, v account.Viewer, id job.ID) error {
+	return s.engine.Cancel(ctx, string(v.User.ID), id)
+}
+
+// Retry plans anew what ended badly in a job, judged by the picture as it is now, and returns the new job.
+func (s *Service) Retry(ctx context.Context, v account.Viewer, id job.ID) (job.ID, error) {
+	owner := string(v.User.ID)
+	j, err := s.store.Job(ctx, owner, id)
+	if err != nil {
+		return "", err
+	}
+	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, States: []job.StepState{job.Failed, job.Unknown}, Limit: 2 * MaxTargets})
+	if err != nil {
+		return "", err
+	}
+	r := Request{Action: fleet.Action(j.Kind), Choices: choicesOf(j)}
+	for _, st := range steps {
+		if target, ok := targetOf(st); ok && s.there(owner, target) {
+			r.Targets = append(r.Targets, target)
+		}
+	}
+	if len(r.Targets) == 0 {
+		return "", problem.New(problem.Conflict, "Nothing of this job ended badly that could be tried again.", "")
+	}
+	return s.plan(ctx, v, j.Address, r, id)
+}
+
+// there reports whether the picture has the container; one that is gone cannot be tried again.
+func (s *Service) there(owner string, id fleet.ContainerID) bool {
+	for _, c := range s.watcher.Picture(owner).Clusters {
+		if c.Cluster == id.Cluster {
+			_, ok := c.Container(id.VMID)
+			return ok
+		}
+	}
+	return false
+}

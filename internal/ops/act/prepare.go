@@ -1,0 +1,124 @@
+package act
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"berth/internal/fleet"
+	"berth/internal/job"
+	"berth/internal/problem"
+)
+
+// prepareKind is the kind of the steps that read, for one node, what only
+// Proxmox knows of a job's containers, before any of them is touched: the
+// startup order for an order, the root volume for an identity.
+const prepareKind = "prepare"
+
+// lastOrder stands for "none": Proxmox starts those without an order after all
+// others and, the reverse, shuts them down first (PVE::API2::Nodes, startall).
+const lastOrder = 1_000_000
+
+// unorderedWave is the wave of a container without a place in the startup order.
+func unorderedWave(rule fleet.ActionRule) int { return waveOf(rule, -1) }
+
+// waveOf makes a wave of a place in the startup order. Wave 0 is for the steps that prepare.
+func waveOf(rule fleet.ActionRule, order int) int {
+	if order < 0 || order > lastOrder {
+		order = lastOrder
+	}
+	switch rule.Sequence {
+	case fleet.StartupOrder:
+		return 1 + order
+	case fleet.ReverseOrder:
+		return 1 + lastOrder - order
+	}
+	return 1
+}
+
+func prepareTitle(rule fleet.ActionRule, node string) string {
+	if rule.Action == fleet.ActDelete {
+		return "Note what is to be deleted on " + node
+	}
+	return "Read the startup order on " + node
+}
+
+// notes are what prepare keeps: by subject, the root volume.
+type notes struct {
+	Roots map[string]string `json:"roots,omitempty"`
+}
+
+// prepare reads the configuration of each of the job's containers on one node,
+// one after the other. What cannot be read keeps its place without an order, and is
+// not deleted later: its own step says why.
+func (r *run) prepare(ctx context.Context) (Outcome, error) {
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Waiting}, Limit: 2 * MaxTargets})
+	if err != nil {
+		return Outcome{}, err
+	}
+	kept, waves := notes{Roots: map[string]string{}}, map[int]int{}
+	var read, all int
+	for _, st := range steps {
+		id, ok := targetOf(st)
+		if !ok || st.Group != r.step.Group || st.Lane != r.step.Lane {
+			continue
+		}
+		all++
+		rule, _ := fleet.RuleOf(fleet.Action(st.Kind))
+		config, err := r.link.Config(ctx, st.Lane, id.VMID)
+		switch {
+		case ctx.Err() != nil:
+			return Outcome{}, errLeft
+		case err != nil:
+			if p := problem.Of(err); p != nil {
+				_ = r.h.Log(ctx, st.Title+": "+p.What)
+			}
+			if !passing(err) {
+				continue
+			}
+			if err := r.recheck(ctx); err != nil {
+				return Outcome{}, err
+			}
+			continue
+		}
+		read++
+		if rule.Action == fleet.ActDelete {
+			kept.Roots[st.Subject] = config.Root
+		} else if w := waveOf(rule, config.Order); w != st.Wave {
+			waves[st.N] = w
+		}
+	}
+	if err := r.h.Memo(ctx, kept); err != nil {
+		return Outcome{}, err
+	}
+	if err := r.h.Order(ctx, waves); err != nil {
+		return Outcome{}, err
+	}
+	if read < all {
+		return Outcome{State: job.Warned, Detail: fmt.Sprintf("%d of %d configurations were read.", read, all)}, nil
+	}
+	return Outcome{State: job.Done, Detail: fmt.Sprintf("%d configurations were read.", read)}, nil
+}
+
+// noted are the root volumes that the steps of this job that prepared have kept.
+func (r *run) noted(ctx context.Context) (map[string]string, error) {
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Done, job.Warned}, Limit: 2 * MaxTargets})
+	roots := map[string]string{}
+	for _, st := range steps {
+		if st.Kind != prepareKind || st.Group != r.step.Group {
+			continue
+		}
+		var n notes
+		decode(st.Memo, &n)
+		for subject, root := range n.Roots {
+			roots[subject] = root
+		}
+	}
+	return roots, err
+}
+
+// cutVolume cuts "local-lvm:vm-104-disk-0" into storage and volume.
+func cutVolume(id string) (storage, volume string) {
+	storage, volume, _ = strings.Cut(id, ":")
+	return storage, volume
+}
