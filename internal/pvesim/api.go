@@ -351,7 +351,7 @@ func matches(pattern string, parts []string, args map[string]string) bool {
 var table = map[string]map[int][]*endpoint{}
 
 func init() {
-	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints} {
+	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints} {
 		for i := range group {
 			ep := &group[i]
 			if table[ep.method] == nil {

@@ -97,6 +97,9 @@ func (c *Cluster) guestRow(g *guest, at time.Time) obj {
 	row = row.withIf(g.lock != "", "lock", g.lock)
 	row = row.withIf(len(g.tags) > 0, "tags", strings.Join(g.tags, ";"))
 	row = row.withIf(g.pool != "", "pool", g.pool)
+	if g.ha != nil {
+		row = row.with("hastate", g.ha.state)
+	}
 	seen := c.broadcastAt(g.node, at)
 	m, known := g.seenAt(seen)
 	shape := g.node.shape(at)

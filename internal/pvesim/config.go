@@ -64,11 +64,12 @@ type ContainerSpec struct {
 	Uptime      time.Duration // of a running one; 0: by the seed
 	Address     string        // IPv4 with prefix; "" by the seed, "-" for none
 
-	Config  map[string]string // further lines of the configuration, as in mp0 or startup
-	Pending map[string]string // what waits for the next start; "" is a removal
-	HA      string            // state in the HA manager; "" for not managed
-	Docker  bool              // has Docker's bridges inside
-	History time.Duration     // so far back reaches its rrddata; default 400 days
+	Config    map[string]string // further lines of the configuration, as in mp0 or startup
+	Pending   map[string]string // what waits for the next start; "" is a removal
+	HA        string            // state in the HA manager; "" for not managed
+	Suspended bool              // a checkpoint is on disk
+	Docker    bool              // has Docker's bridges inside
+	History   time.Duration     // so far back reaches its rrddata; default 400 days
 }
 
 // RealmSpec is a line of GET /access/domains.
@@ -137,6 +138,13 @@ func oddContainers() []ContainerSpec {
 		{VMID: 910, Name: "archive-of-photographs-and-scanned-documents-of-the-whole-family", Running: true, DiskGiB: 2000, MemMiB: 4096, DiskUsed: 0.94, Cores: 4, Tags: []string{"media", "prod"}},
 		{VMID: 911, Name: "-", Running: true, MemMiB: 64, DiskGiB: 1},
 		{VMID: 912, Name: "stuck-in-backup", Running: true, Lock: "backup", MemMiB: 1024},
+		{VMID: 914, Name: "well-furnished", Running: true, MemMiB: 2048, SwapMiB: 512, Cores: 4, CPULimit: 2.5, DiskGiB: 20, Protection: true, Docker: true, HA: "started",
+			Tags: []string{"prod", "watch"}, Description: "# Well furnished\n\nHas *everything*: disks, addresses, a change that waits.\n\n- [x] backups\n- [ ] tidy up <script>alert(1)</script>",
+			Config: map[string]string{"startup": "order=1,up=30,down=60", "hookscript": "local:snippets/notify.sh", "timezone": "host", "nameserver": "10.77.0.53",
+				"net1": "name=eth1,bridge=vmbr1,ip=dhcp,ip6=auto,tag=20", "net2": "name=eth2,bridge=vmbr1,ip=manual,link_down=1", "dev0": "/dev/dri/renderD128,gid=104",
+				"mp0": "local-lvm:vm-914-disk-1,mp=/srv/data,backup=1,size=100G", "mp1": "local-lvm:vm-914-disk-2,mp=/var/lib/docker,backup=0,size=40G", "mp2": "/mnt/tank/media,mp=/media,ro=1"},
+			Pending: map[string]string{"features": "nesting=1,keyctl=1", "mp1": "", "tty": "1", "searchdomain": "lan"}},
+		{VMID: 915, Name: "asleep", MemMiB: 512, Suspended: true, Description: "Suspended: resume brings it back."},
 		{VMID: 913, Name: "nearly-full", Running: true, MemUsed: 0.96, MemMiB: 512, Cores: 2, CPU: 0.8, Tags: []string{"prod", "watch"}},
 	}
 }

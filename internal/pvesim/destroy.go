@@ -53,14 +53,12 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 		if exit := g.kept(purge); exit != "" {
 			return exit
 		}
-		if !g.running {
-			return ""
-		}
-		if !force {
+		if g.running && !force {
 			return destroyRunning(vmid)
 		}
-		t.say("forced to stop CT %d before destroying!", vmid)
-		t.plan = append([]step{{takes: usualTime["vzstop"], do: c.halted(n, vmid)}}, t.plan...)
+		if g.running {
+			t.say("forced to stop CT %d before destroying!", vmid)
+		}
 		return ""
 	}
 	volumes := func(t *task, at time.Time) string {
@@ -92,9 +90,12 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 		c.forget(g)
 		return ""
 	}
-	took := usualTime["vzdestroy"]
+	took, stop := usualTime["vzdestroy"], step{do: c.halted(n, vmid)}
+	if g := c.ct(n, vmid); g != nil && g.running {
+		stop.takes = usualTime["vzstop"]
+	}
 	return work{
-		plan: []step{{lock: true, do: check}, {takes: took * 8 / 10, do: volumes}, {takes: took * 2 / 10, do: config}},
+		plan: []step{{lock: true, do: check}, stop, {takes: took * 8 / 10, do: volumes}, {takes: took * 2 / 10, do: config}},
 		broken: func(time.Time) string {
 			return fmt.Sprintf("lvremove 'pve/vm-%d-disk-0' error:   Logical volume pve/vm-%d-disk-0 in use.", vmid, vmid)
 		},

@@ -52,13 +52,26 @@ func (c *Cluster) generate(seed uint64, spec ClusterSpec, now time.Time) {
 			for c.guests[next] != nil {
 				next++
 			}
-			g := c.addContainer(n, seed, usualContainer(mix(seed, uint64(next)), next), now)
+			cs := usualContainer(mix(seed, uint64(next)), next)
+			if i < ns.Containers {
+				furnish(&cs, mix(seed, uint64(next), 5), !spec.Standalone && spec.size() < 200)
+			}
+			g := c.addContainer(n, seed, cs, now)
 			if i >= ns.Containers {
 				g.kind = "qemu"
 				g.set("hostname", fmt.Sprintf("vm-%d", g.vmid))
 			}
 		}
 	}
+}
+
+// size is how many generated containers there are.
+func (spec ClusterSpec) size() int {
+	n := 0
+	for _, ns := range spec.Nodes {
+		n += ns.Containers
+	}
+	return n
 }
 
 // usualContainer makes up a container of a home lab: most run, some are
@@ -91,7 +104,7 @@ func usualContainer(seed uint64, vmid int) ContainerSpec {
 func (c *Cluster) addContainer(n *Node, seed uint64, cs ContainerSpec, now time.Time) *guest {
 	s := mix(seed, uint64(cs.VMID), 77)
 	g := &guest{
-		vmid: cs.VMID, kind: "lxc", node: n, seed: s, pool: cs.Pool, docker: cs.Docker,
+		vmid: cs.VMID, kind: "lxc", node: n, seed: s, pool: cs.Pool, docker: cs.Docker, suspended: cs.Suspended,
 		load: orFloat(cs.CPU, 0.002+0.1*unit(s, 2)), memFill: orFloat(cs.MemUsed, 0.2+0.5*unit(s, 3)),
 		diskFill: orFloat(cs.DiskUsed, 0.1+0.6*unit(s, 4)),
 		mac:      fmt.Sprintf("BC:24:11:%02X:%02X:%02X", byte(s), byte(s>>8), byte(s>>16)),

@@ -65,9 +65,7 @@ func (g *guest) liveRow(major int, at time.Time) obj {
 	row = append(row, obj{{"status", "running"}, {"pid", g.pid}, {"cpu", v.cpu}, {"mem", v.mem}, {"disk", v.disk}, {"uptime", v.uptime},
 		{"netin", v.netin}, {"netout", v.netout}, {"diskread", v.diskread}, {"diskwrite", v.diskwrite}}...)
 	if major >= 9 {
-		for i, key := range []string{"pressurecpusome", "pressurecpufull", "pressureiosome", "pressureiofull", "pressurememorysome", "pressurememoryfull"} {
-			row = row.with(key, text(strconv.FormatFloat(max(v.cpu, 0)*unit(g.seed, uint64(i+20)), 'f', 2, 64)))
-		}
+		row = append(row, pressures(v.cpu, g.seed, pressureText)...)
 	}
 	return row
 }

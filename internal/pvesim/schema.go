@@ -20,6 +20,7 @@ type param struct {
 	optional bool
 	format   string
 	enum     []string
+	enum9    []string // further ones since 9
 	pattern  string
 	min, max *int64
 	maxLen   int
@@ -36,7 +37,8 @@ func optStr(name string) param  { return param{name: name, typ: "string", option
 func optInt(name string) param  { return param{name: name, typ: "integer", optional: true} }
 func optBool(name string) param { return param{name: name, typ: "boolean", optional: true} }
 
-func optNum(name string) param { return param{name: name, typ: "number", optional: true} }
+func (p param) andIn9(list ...string) param { p.enum9 = list; return p }
+func optNum(name string) param              { return param{name: name, typ: "number", optional: true} }
 
 func (p param) to(n int64) param         { p.max = bound(n); return p }
 func (p param) made(props []param) param { p.props = props; return p }
@@ -153,8 +155,8 @@ func (p param) check(name, v string, major int) string {
 	if msg := p.checkFormat(v); msg != "" {
 		return msg
 	}
-	if len(p.enum) > 0 && !slices.Contains(p.enum, v) {
-		return fmt.Sprintf("value '%s' does not have a value in the enumeration '%s'", v, strings.Join(p.enum, ", "))
+	if list := p.allowed(major); len(list) > 0 && !slices.Contains(list, v) {
+		return fmt.Sprintf("value '%s' does not have a value in the enumeration '%s'", v, strings.Join(list, ", "))
 	}
 	if p.pattern != "" && !patternOf(p.pattern).MatchString(v) {
 		return "value does not match the regex pattern"
@@ -163,6 +165,14 @@ func (p param) check(name, v string, major int) string {
 		return p.checkParts(name, v, major)
 	}
 	return ""
+}
+
+// allowed is the enumeration as a version has it.
+func (p param) allowed(major int) []string {
+	if major >= 9 {
+		return slices.Concat(p.enum, p.enum9)
+	}
+	return p.enum
 }
 
 // checkParts checks a value such as name=eth0,bridge=vmbr0.

@@ -126,7 +126,11 @@ func compareParam(p param, o officialParam, version string) string {
 	} else if p.props != nil {
 		diff = append(diff, "has parts, officially none")
 	}
-	note("enum", append([]string{}, p.enum...), append([]string{}, o.Enum...))
+	major := 8
+	if version == "9.2" {
+		major = 9
+	}
+	note("enum", append([]string{}, p.allowed(major)...), append([]string{}, o.Enum...))
 	note("pattern", p.pattern, o.Pattern)
 	note("max length", p.maxLen, o.MaxLength)
 	note("requires", p.requires, o.Requires)

@@ -36,6 +36,7 @@ type Cluster struct {
 	realms     []RealmSpec
 	nodes      []*Node
 	ticketKey  []byte
+	started    time.Time // of the simulation
 	counts     counter
 
 	mu       sync.Mutex // guards all below
@@ -138,6 +139,7 @@ func (s *Sim) newCluster(index int, spec ClusterSpec) (*Cluster, error) {
 	}
 	c.ca = ca
 	now := s.now()
+	c.started = now
 	for i, ns := range spec.Nodes {
 		n := newNode(c, i+1, ns, now)
 		c.nodes = append(c.nodes, n)

@@ -319,3 +319,110 @@ func TestRecreateByOtherHands(t *testing.T) {
 		t.Errorf("%s", b)
 	}
 }
+
+// TestWhatOtherHandsCanDo goes through the vocabulary of Act.
+func TestWhatOtherHandsCanDo(t *testing.T) {
+	conf := func(d *desk) map[string]any {
+		var m map[string]any
+		d.via.get("/nodes/pve1/lxc/100/config").data(d.T, &m)
+		return m
+	}
+	for _, c := range []struct {
+		acts, key string
+		want      any
+	}{
+		{"protect", "protection", 1.0}, {"protect;unprotect", "protection", 0.0}, {"lock snapshot", "lock", "snapshot"}, {"lock snapshot;unlock", "lock", nil},
+		{"tag Blue green", "tags", "blue;green"}, {"tag a;untag a", "tags", nil}, {"rename newer", "hostname", "newer"}, {"description two words", "description", "two words\n"},
+		{"startup order=3,up=5", "startup", "order=3,up=5"}, {"set mp0 local-lvm:5,mp=/data", "mp0", "local-lvm:vm-100-disk-1,mp=/data,size=5G"},
+		{"set cores 3", "cores", 3.0}, {"set tty 1;unset tty", "tty", nil}, {"pending features nesting=1,keyctl=1", "features", "nesting=1,keyctl=1"},
+	} {
+		d := newDesk(t)
+		for _, what := range strings.Split(c.acts, ";") {
+			d.act(100, what)
+		}
+		if got := conf(d)[c.key]; got != c.want {
+			t.Errorf("%s: %s is %v, want %v", c.acts, c.key, got, c.want)
+		}
+		if res := d.via.get("/nodes/pve1/tasks?source=all"); !strings.Contains(res.body, `"data":[]`) {
+			t.Errorf("%s became a task: %s", c.acts, res.body)
+		}
+	}
+	d := newDesk(t)
+	for what, kind := range map[string]string{"suspend": "vzsuspend", "resume": "vzresume", "backup": "vzdump", "destroy": "vzdestroy"} {
+		if what == "resume" || what == "destroy" {
+			d.act(100, "crash")
+		}
+		d.act(100, what)
+		if res := d.via.get("/nodes/pve1/tasks?source=all&limit=1&vmid=100"); !strings.Contains(res.body, `"type":"`+kind+`"`) {
+			t.Errorf("%s: %s", what, res.body)
+		}
+		d = newDesk(t)
+	}
+	if err := d.c.Act(100, "dance"); err == nil {
+		t.Error("it danced")
+	}
+}
+
+// TestPendingChanges is about what a running container takes at once and what
+// waits for its next start.
+func TestPendingChanges(t *testing.T) {
+	d := newDesk(t)
+	put := func(form ...string) {
+		t.Helper()
+		if _, refused := d.write("PUT", "/nodes/pve1/lxc/100/config", form...); refused != "" {
+			t.Fatal(refused)
+		}
+	}
+	pending := func() map[string]map[string]any {
+		var rows []map[string]any
+		d.via.get("/nodes/pve1/lxc/100/pending").data(t, &rows)
+		all := map[string]map[string]any{}
+		for _, r := range rows {
+			all[r["key"].(string)] = r
+		}
+		return all
+	}
+	put("tty", "1", "ostype", "alpine", "cores", "2", "delete", "arch")
+	p := pending()
+	if p["tty"]["pending"] != 1.0 || p["tty"]["value"] != nil || p["ostype"]["pending"] != "alpine" || p["arch"]["delete"] != 1.0 || p["cores"]["value"] != 2.0 || p["cores"]["pending"] != nil {
+		t.Errorf("%v", p)
+	}
+	put("revert", "ostype")
+	if p := pending(); p["ostype"]["pending"] != nil {
+		t.Errorf("reverted: %v", p["ostype"])
+	}
+	var merged, current map[string]any
+	d.via.get("/nodes/pve1/lxc/100/config").data(t, &merged)
+	d.via.get("/nodes/pve1/lxc/100/config?current=1").data(t, &current)
+	if merged["tty"] != 1.0 || merged["arch"] != nil || current["tty"] != nil || current["arch"] != "amd64" {
+		t.Errorf("merged %v, current %v", merged, current)
+	}
+	d.act(100, "reboot")
+	d.clock.advance(time.Minute)
+	if p := pending(); p["tty"]["value"] != 1.0 || p["arch"] != nil {
+		t.Errorf("after a reboot: %v", p)
+	}
+}
+
+func TestEachKeyWantsItsPrivilege(t *testing.T) {
+	d := newDesk(t)
+	for _, c := range []struct{ key, value, refused string }{
+		{"memory", "600", "403 Permission check failed (/vms/100, VM.Config.Memory)"},
+		{"description", "x", ""},
+		{"features", "nesting=1,keyctl=1", "403 Permission check failed (changing feature flags (except nesting) is only allowed for root@pam)"},
+		{"dev0", "/dev/null", "403 Permission check failed (configuring device passthrough is only allowed for root@pam)"},
+		{"hookscript", "local:snippets/x", "403 Permission check failed (changing the hookscript is only allowed for root@pam)"},
+		{"delete", "net0", "403 Permission check failed (/vms/100, VM.Config.Network)"},
+	} {
+		d.c.AddUser(UserSpec{ID: "few@pve"})
+		d.c.mu.Lock()
+		d.c.roles["Few"] = map[string]bool{"VM.Audit": true, "VM.Config.Options": true}
+		d.c.mu.Unlock()
+		d.c.SetACL("/vms", "few@pve", "Few", true)
+		by := *d
+		by.via = ask(t, d.c.Node("pve1")).token("few@pve!t", d.c.AddToken("few@pve", "t", TokenSpec{}))
+		if _, refused := by.write("PUT", "/nodes/pve1/lxc/100/config", c.key, c.value); refused != c.refused {
+			t.Errorf("%s: %s, want %s", c.key, refused, c.refused)
+		}
+	}
+}
