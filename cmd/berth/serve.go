@@ -147,6 +147,7 @@ func (a *app) serve(ctx context.Context, l *listener) error {
 		mux := http.NewServeMux()
 		mux.Handle("GET /metrics", a.metrics.Handler())
 		m := newServer(mux, requests, a.log)
+		m.WriteTimeout = time.Minute // the pages' server bounds each answer by itself, since streams go on
 		servers = append(servers, m)
 		group.Go(func() error { return served(m.Serve(l.metrics)) })
 	}

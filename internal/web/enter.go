@@ -18,8 +18,10 @@ type visit struct {
 	Visit
 	route    string
 	admitted *http.Request // with the viewer, once the session was looked at
+	streams  bool          // it goes on for as long as the page does, and bounds its writes itself
 	status   int
 	bytes    int64
+	writing  time.Time // since the first byte of the answer
 }
 
 func (v *visit) wrote() bool { return v.status != 0 }
@@ -118,7 +120,26 @@ func localReferer(r *http.Request) string {
 	return path
 }
 
-// recorder remembers the status and the size of an answer. http.ResponseController reaches through it.
+// How long a browser may take to read an answer: a start, and its size at the
+// pace of a poor line. Who reads more slowly holds no goroutine and no buffer for longer.
+const (
+	readWithin  = time.Minute
+	slowestRead = 16 << 10 // bytes a second
+)
+
+// bound sets until when the next bytes must be gone. A deadline on every connection would end streams.
+func (w *recorder) bound(next int) {
+	if w.visit.streams {
+		return
+	}
+	if w.visit.writing.IsZero() {
+		w.visit.writing = time.Now()
+	}
+	pace := time.Duration(w.visit.bytes+int64(next)) * time.Second / slowestRead
+	_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(w.visit.writing.Add(readWithin + pace)) // writers of tests know none
+}
+
+// recorder remembers the status and the size of an answer, and bounds how long it may take. http.ResponseController reaches through it.
 type recorder struct {
 	http.ResponseWriter
 	visit *visit
@@ -128,6 +149,7 @@ func (w *recorder) WriteHeader(status int) {
 	if w.visit.status == 0 || w.visit.status < 200 {
 		w.visit.status = status
 	}
+	w.bound(0)
 	w.ResponseWriter.WriteHeader(status)
 }
 
@@ -135,6 +157,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	if w.visit.status == 0 {
 		w.visit.status = http.StatusOK
 	}
+	w.bound(len(b))
 	n, err := w.ResponseWriter.Write(b)
 	w.visit.bytes += int64(n)
 	return n, err

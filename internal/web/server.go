@@ -110,7 +110,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.S
 func (s *Server) route(route kit.Route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := visitOf(r.Context())
-		v.route = route.Pattern
+		v.route, v.streams = route.Pattern, route.Form == kit.StreamRoute
 		s.draw(route.Form, func(w http.ResponseWriter, r *http.Request) error {
 			if route.Access == kit.Probe || route.Form == kit.AssetRoute {
 				return route.Handle(w, r)
