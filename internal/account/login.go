@@ -3,6 +3,7 @@ package account
 import (
 	"time"
 
+	"berth/internal/authority"
 	"berth/internal/secret"
 )
 
@@ -54,6 +55,17 @@ type HalfLogin struct {
 	ReturnTo  string // a local path, already checked
 	ExpiresAt time.Time
 	Tries     int // answers given, with the one that was just counted
+	// Authority is the host's, from the reading that opened the challenge: the
+	// only place where that may go. The store sets it.
+	Authority authority.Authority
+}
+
+// Ticket is a session's Proxmox login.
+type Ticket struct {
+	Secret  secret.Text
+	Version int64 // that a swap compares
+	// Authority is the host's, from the reading that opened the ticket: the only place where that may go.
+	Authority authority.Authority
 }
 
 // Client is who is at the other end of a request, for limits and for the list of sessions.

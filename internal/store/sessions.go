@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"time"
 
 	"berth/internal/account"
@@ -11,7 +10,8 @@ import (
 )
 
 // CreateSession keeps a new session under the hash of its token, with the
-// sealed ticket unless that is empty. TicketAt and TicketVersion are set by the store.
+// sealed ticket unless that is empty. TicketAt and TicketVersion are set by the
+// store. Who is disabled, also at the same moment, gets none: problem.Missing.
 func (s *Store) CreateSession(ctx context.Context, v account.Session, tokenHash []byte, ticket secret.Text) error {
 	p := query.CreateSessionParams{ID: v.ID, TokenHash: tokenHash, UserID: string(v.User), CreatedAt: millis(v.CreatedAt),
 		SeenAt: millis(v.SeenAt), ExpiresAt: millis(v.ExpiresAt), ProofAt: millis(v.ProofAt),
@@ -26,10 +26,12 @@ func (s *Store) CreateSession(ctx context.Context, v account.Session, tokenHash 
 		}
 		p.TicketAt, p.TicketVersion = millis(orNow(v.TicketAt, s.now())), 1
 	}
-	err := s.writes.CreateSession(ctx, p)
-	if orphaned(err) {
-		err = sql.ErrNoRows // the user went with their host meanwhile
-	}
+	err := s.tx(ctx, func(q *query.Queries) error {
+		if rows, err := q.LockEnabledUser(ctx, p.UserID); err != nil || rows == 0 {
+			return changedOne("find the session's user", rows, err) // gone with their host, or disabled
+		}
+		return q.CreateSession(ctx, p)
+	})
 	return failed("keep the session", err)
 }
 

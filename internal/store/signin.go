@@ -42,16 +42,16 @@ func (s *Store) TakeTry(ctx context.Context, hash []byte, now time.Time) (accoun
 	if err != nil {
 		return account.HalfLogin{}, failed("find the sign-in host", err)
 	}
-	bound, err := binding(auth)
-	if err != nil {
+	h := account.HalfLogin{Hash: hash, Host: account.HostID(r.HostID), PVEUser: r.PveUser,
+		ReturnTo: r.ReturnTo, ExpiresAt: moment(r.ExpiresAt), Tries: int(r.Tries)}
+	if err := decode(auth, &h.Authority); err != nil {
 		return account.HalfLogin{}, failed("read the sign-in host", err)
 	}
-	challenge, err := s.vault.open(r.Challenge, challengeAD(hash, r.HostID, r.PveUser, bound))
+	h.Challenge, err = s.vault.open(r.Challenge, challengeAD(hash, r.HostID, r.PveUser, h.Authority.Binding()))
 	if err != nil {
 		return account.HalfLogin{}, err
 	}
-	return account.HalfLogin{Hash: hash, Host: account.HostID(r.HostID), PVEUser: r.PveUser, Challenge: challenge,
-		ReturnTo: r.ReturnTo, ExpiresAt: moment(r.ExpiresAt), Tries: int(r.Tries)}, nil
+	return h, nil
 }
 
 // DropHalfLogin ends a half sign-in, whether it is there or not.

@@ -10,22 +10,22 @@ import (
 	"berth/internal/store/query"
 )
 
-// Ticket opens the session's Proxmox ticket and tells the version that a swap
-// compares. A session without ticket is problem.Missing.
-func (s *Store) Ticket(ctx context.Context, sessionID string) (secret.Text, int64, error) {
+// Ticket opens the session's Proxmox ticket, with the authority that it is bound
+// to. A session without ticket is problem.Missing.
+func (s *Store) Ticket(ctx context.Context, sessionID string) (account.Ticket, error) {
 	r, err := s.reads.SealedTicket(ctx, sessionID)
 	if err != nil {
-		return secret.Text{}, 0, failed("read the ticket", err)
+		return account.Ticket{}, failed("read the ticket", err)
 	}
 	if r.Ticket == nil {
-		return secret.Text{}, 0, problem.Missing()
+		return account.Ticket{}, problem.Missing()
 	}
-	bound, err := binding(r.Authority)
-	if err != nil {
-		return secret.Text{}, 0, failed("read the ticket's host", err)
+	t := account.Ticket{Version: r.TicketVersion}
+	if err := decode(r.Authority, &t.Authority); err != nil {
+		return account.Ticket{}, failed("read the ticket's host", err)
 	}
-	ticket, err := s.vault.open(r.Ticket, ticketAD(sessionID, r.UserID, r.HostID, bound))
-	return ticket, r.TicketVersion, err
+	t.Secret, err = s.vault.open(r.Ticket, ticketAD(sessionID, r.UserID, r.HostID, t.Authority.Binding()))
+	return t, err
 }
 
 // PutTicket gives the session a new ticket, whatever it had: its password was given again.

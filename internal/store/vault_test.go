@@ -63,8 +63,8 @@ func TestAlteredRowsDoNotOpen(t *testing.T) {
 				storetest.Session(t, s.Store, s.bob.ID, storetest.Start)
 				s.exec(t, statement, v.ID, string(s.bob.ID))
 				for _, id := range []string{v.ID, "x"} {
-					ticket, _, err := s.Ticket(t.Context(), id)
-					closed(t, ticket, err)
+					ticket, err := s.Ticket(t.Context(), id)
+					closed(t, ticket.Secret, err)
 				}
 			})
 		})
@@ -136,7 +136,7 @@ func TestOtherKey(t *testing.T) {
 				}
 				_, err := locked.ClusterSecret(t.Context(), string(s.alice.ID), c.ID)
 				wantLocked(t, "a secret", err)
-				_, _, err = locked.Ticket(t.Context(), v.ID)
+				_, err = locked.Ticket(t.Context(), v.ID)
 				wantLocked(t, "a ticket", err)
 				wantLocked(t, "a new ticket", locked.PutTicket(t.Context(), v.ID, secret.New("x"), storetest.Start))
 				_, err = locked.Reseal(t.Context())
@@ -230,7 +230,7 @@ func TestRotation(t *testing.T) {
 					t.Errorf("%s: the secret of %s: %v", when, c.Name, err)
 				}
 			}
-			if ticket, _, err := s.Ticket(t.Context(), v.ID); err != nil || ticket.Reveal() != "PVE:ticket of "+v.ID {
+			if ticket, err := s.Ticket(t.Context(), v.ID); err != nil || ticket.Secret.Reveal() != "PVE:ticket of "+v.ID {
 				t.Errorf("%s: the ticket: %v", when, err)
 			}
 		}
@@ -300,7 +300,7 @@ func TestGiveUpTheKey(t *testing.T) {
 		}
 		_, err := s.ClusterSecret(t.Context(), c.Owner, c.ID)
 		wantLocked(t, "the lost secret", err)
-		if _, _, err := s.Ticket(t.Context(), v.ID); !problem.Is(err, problem.NotFound) {
+		if _, err := s.Ticket(t.Context(), v.ID); !problem.Is(err, problem.NotFound) {
 			t.Errorf("the lost ticket: %v", err)
 		}
 		if _, _, err := s.SessionByToken(t.Context(), storetest.Hash(v.ID)); err != nil {

@@ -356,14 +356,14 @@ func renewing(s *scene) (request, func()) {
 		s.Fatal(err)
 	}
 	s.exec("UPDATE sessions SET ticket_at = ticket_at - 3660000, renewing_until = 0 WHERE id = $1", id)
-	version := func() (v int64) {
+	version := func() int64 {
 		st := s.open()
 		defer s.closed(st)
-		_, v, err := st.Ticket(s.Context(), id)
+		held, err := st.Ticket(s.Context(), id)
 		if err != nil {
 			s.Fatal(err)
 		}
-		return v
+		return held.Version
 	}
 	old := version()
 	return nil, func() {

@@ -156,7 +156,7 @@ func (s *scene) kept() kept {
 			s.Fatal(err)
 		}
 		for _, session := range sessions {
-			if _, _, err := st.Ticket(ctx, session.ID); err != nil {
+			if _, err := st.Ticket(ctx, session.ID); err != nil {
 				s.Errorf("the ticket of a session of %s: %v", u.PVEUser, err)
 			}
 			k.sessions = append(k.sessions, session.ID)

@@ -105,7 +105,7 @@ type Store interface {
 	SetDefault(ctx context.Context, owner string, node fleet.NodeID) error
 
 	SignInHost(ctx context.Context, id account.HostID) (account.SignInHost, error)
-	Ticket(ctx context.Context, sessionID string) (secret.Text, int64, error)
+	Ticket(ctx context.Context, sessionID string) (account.Ticket, error)
 
 	CountAttempts(ctx context.Context, key string, since time.Time) (int, error)
 	AddAttempt(ctx context.Context, key string, at time.Time) error

@@ -102,9 +102,12 @@ func validPool(name string) bool {
 
 // asPerson opens the sign-in host's own pinned addresses, and no other, with the person's ticket.
 func (s *Service) asPerson(ctx context.Context, by account.By, host authority.Authority) (Connection, error) {
-	ticket, _, err := s.store.Ticket(ctx, by.Viewer.Session.ID)
+	ticket, err := s.store.Ticket(ctx, by.Viewer.Session.ID)
 	if err == nil {
-		conn, openErr := s.pve.Open(ctx, host, Login{User: by.Viewer.User.PVEUser, Secret: ticket})
+		if ticket.Authority.Binding() != host.Binding() {
+			return nil, problem.New(problem.Conflict, "The sign-in host was changed meanwhile.", "Look at it again, then go on.")
+		}
+		conn, openErr := s.pve.Open(ctx, ticket.Authority, Login{User: by.Viewer.User.PVEUser, Secret: ticket.Secret})
 		if !problem.Is(openErr, problem.Unauthorized) {
 			return conn, openErr
 		}

@@ -90,14 +90,14 @@ func (s *Service) renew(ctx context.Context, host account.SignInHost, v account.
 		s.warn(err, "a ticket's renewal could not be claimed")
 		return true
 	}
-	ticket, version, err := s.store.Ticket(ctx, id)
-	if err != nil || version != v.Session.TicketVersion {
+	ticket, err := s.store.Ticket(ctx, id)
+	if err != nil || ticket.Version != v.Session.TicketVersion {
 		if problem.Is(err, problem.Locked) {
 			s.warn(s.store.ForgetTicket(ctx, id), "a ticket that does not open was not forgotten")
 		}
 		return true
 	}
-	login, err := s.pve.Renew(ctx, host.Authority, v.User.PVEUser, ticket)
+	login, err := s.pve.Renew(ctx, ticket.Authority, v.User.PVEUser, ticket.Secret)
 	switch {
 	case problem.Is(err, problem.Unauthorized):
 		s.expire(ctx, host, v, "Proxmox refused to renew the ticket.")
@@ -109,7 +109,7 @@ func (s *Service) renew(ctx context.Context, host account.SignInHost, v account.
 	case login.Username != v.User.PVEUser:
 		s.expire(ctx, host, v, "Proxmox answered the renewal with another name.")
 	default:
-		_, err := s.store.SwapTicket(ctx, id, version, login.Ticket, now)
+		_, err := s.store.SwapTicket(ctx, id, ticket.Version, login.Ticket, now)
 		s.warn(err, "a renewed ticket was not kept")
 	}
 	return true

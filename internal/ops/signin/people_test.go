@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
@@ -9,9 +10,57 @@ import (
 	"berth/internal/account"
 	"berth/internal/audit"
 	"berth/internal/authority"
+	"berth/internal/ops/signin"
 	"berth/internal/problem"
 	"berth/internal/pvesim"
+	"berth/internal/secret"
 )
+
+// shut is a Proxmox that is slow enough for an administrator to disable who signs in.
+type shut struct {
+	signin.Proxmox
+	during func()
+}
+
+func (p shut) SignIn(ctx context.Context, a authority.Authority, user string, password secret.Text) (account.Login, error) {
+	login, err := p.Proxmox.SignIn(ctx, a, user, password)
+	p.during()
+	return login, err
+}
+
+func (p shut) CA(ctx context.Context, a authority.Authority, ticket secret.Text) (authority.Trust, error) {
+	p.during()
+	return p.Proxmox.CA(ctx, a, ticket)
+}
+
+func TestWhoIsDisabledDuringTheSignInGetsNoSession(t *testing.T) {
+	w := newWorld(t)
+	host, admin := w.setUp()
+	w.open(host, admin)
+	anna, _ := w.viewer(host, "anna@pve", "anna-password", home)
+	// The leaf again, so that the sign-in asks once more after it has looked whether anna is disabled.
+	w.must(w.RepinHost(t.Context(), host.ID, w.lab.Node("pve1").Addr(), w.lab.Node("pve1").Fingerprint()))
+	host, err := w.Host(t.Context(), host.ID)
+	w.must(err)
+	calls := 0
+	slow := w.asking(func(p signin.Proxmox) signin.Proxmox {
+		return shut{p, func() {
+			if calls++; calls == 2 {
+				w.must(w.Disable(t.Context(), admin, anna.User.ID, home))
+			}
+		}}
+	})
+	_, err = slow.Password(t.Context(), account.Credentials{Host: host.ID, User: "anna@pve", Password: secret.New("anna-password")}, home)
+	if calls < 2 {
+		t.Fatal("nobody was disabled during the sign-in")
+	}
+	w.wants(err, problem.Denied)
+	w.must(w.Enable(t.Context(), admin, anna.User.ID, home))
+	left, err := w.store.Sessions(t.Context(), anna.User.ID)
+	if err != nil || len(left) != 0 {
+		t.Errorf("sessions of who was disabled: %v, %v", left, err)
+	}
+}
 
 func TestOnlyAdministratorsWithFreshProof(t *testing.T) {
 	w := newWorld(t)

@@ -71,7 +71,7 @@ func (s *Service) SecondFactor(ctx context.Context, half string, kind account.Fa
 		return account.Progress{}, err
 	}
 	p, err := s.attempt(ctx, t, limits, refusal, func() (account.Login, error) {
-		return s.pve.AnswerTFA(ctx, t.host.Authority, h.PVEUser, h.Challenge, kind, typed)
+		return s.pve.AnswerTFA(ctx, h.Authority, h.PVEUser, h.Challenge, kind, typed)
 	})
 	if err == nil || h.Tries >= account.HalfLoginTries {
 		if dropErr := s.store.DropHalfLogin(ctx, hash); dropErr != nil {

@@ -24,7 +24,9 @@ func (s *Service) signedIn(ctx context.Context, t try, login account.Login) (acc
 		ID: newID(), User: user.ID, CreatedAt: now, SeenAt: now, ExpiresAt: now.Add(s.lifetime), ProofAt: now,
 		Address: t.from.Address, Agent: clean(t.from.Agent, 190), TicketAt: now,
 	}
-	if err := s.store.CreateSession(ctx, session, hash, login.Ticket); err != nil {
+	if err := s.store.CreateSession(ctx, session, hash, login.Ticket); problem.Is(err, problem.NotFound) {
+		return account.Progress{}, notAdmitted() // disabled while they signed in
+	} else if err != nil {
 		return account.Progress{}, fmt.Errorf("keeping the session: %w", err)
 	}
 	s.dropOld(ctx, t.from.Session)

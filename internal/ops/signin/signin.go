@@ -64,7 +64,7 @@ type Store interface {
 	DeleteSessions(ctx context.Context, user account.UserID, exceptID string) (int, error)
 	DeleteExpiredSessions(ctx context.Context, now time.Time) (int, error)
 
-	Ticket(ctx context.Context, sessionID string) (secret.Text, int64, error)
+	Ticket(ctx context.Context, sessionID string) (account.Ticket, error)
 	ClaimTicketRenewal(ctx context.Context, sessionID string, version int64, until time.Time) (bool, error)
 	SwapTicket(ctx context.Context, sessionID string, fromVersion int64, ticket secret.Text, at time.Time) (bool, error)
 	PutTicket(ctx context.Context, sessionID string, ticket secret.Text, at time.Time) error

@@ -196,8 +196,8 @@ func (w *world) viewer(host account.SignInHost, user, password string, from acco
 
 // ticket is what is kept of a session's Proxmox login; problem.Missing when nothing is.
 func (w *world) ticket(v account.Viewer) (secret.Text, error) {
-	ticket, _, err := w.store.Ticket(w.ctx(), v.Session.ID)
-	return ticket, err
+	ticket, err := w.store.Ticket(w.ctx(), v.Session.ID)
+	return ticket.Secret, err
 }
 
 // asked is how often the cluster was asked for a ticket.

@@ -20,5 +20,9 @@ UPDATE users SET admin = $2 WHERE id = $1;
 -- name: SetDisabled :execrows
 UPDATE users SET disabled_at = $2 WHERE id = $1;
 
+-- name: LockEnabledUser :execrows
+-- Changes nothing, and holds the row until the transaction ends, on either engine.
+UPDATE users SET disabled_at = disabled_at WHERE id = $1 AND disabled_at = 0;
+
 -- name: Administrators :one
 SELECT COUNT(*) FROM users WHERE admin AND disabled_at = 0;

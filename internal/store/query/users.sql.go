@@ -20,6 +20,19 @@ func (q *Queries) Administrators(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const lockEnabledUser = `-- name: LockEnabledUser :execrows
+UPDATE users SET disabled_at = disabled_at WHERE id = $1 AND disabled_at = 0
+`
+
+// Changes nothing, and holds the row until the transaction ends, on either engine.
+func (q *Queries) LockEnabledUser(ctx context.Context, id string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, lockEnabledUser, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setAdmin = `-- name: SetAdmin :execrows
 UPDATE users SET admin = $2 WHERE id = $1
 `

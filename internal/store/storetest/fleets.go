@@ -259,8 +259,8 @@ func tryHostileText(b *bench) {
 	got, _, err := b.SessionByToken(b.ctx, Hash(v.ID))
 	b.must(err)
 	equal(b, "agent", got.Agent, cleaned)
-	ticket, _, err := b.Ticket(b.ctx, v.ID)
-	revealed(b, "the ticket", ticket, err, hostile)
+	ticket, err := b.Ticket(b.ctx, v.ID)
+	revealed(b, "the ticket", ticket.Secret, err, hostile)
 	c := fleet.Cluster{ID: fleet.ClusterID(ID()), Owner: string(u.ID), Name: hostile, TokenID: hostile, Authority: Authority(hostile),
 		Members: []fleet.Member{{Name: hostile, Label: hostile, Address: hostile}}, Halt: &fleet.Halt{What: hostile}}
 	b.must(b.CreateCluster(b.ctx, c, secret.New(hostile)))
