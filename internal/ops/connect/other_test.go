@@ -1,13 +1,18 @@
 package connect_test
 
 import (
+	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"berth/cmd/berth/reach"
 	"berth/internal/account"
 	"berth/internal/authority"
 	"berth/internal/fleet"
+	"berth/internal/ops/connect"
 	"berth/internal/problem"
 	"berth/internal/pvesim"
 	"berth/internal/secret"
@@ -243,6 +248,73 @@ func TestMakeTokenIsUndoneWhenACallFails(t *testing.T) {
 				t.Errorf("the same again: %v", err)
 			}
 		})
+	}
+}
+
+// forgetful is a Proxmox whose answers to what makes something get lost, before or after it was done.
+type forgetful struct {
+	connect.Proxmox
+	done bool
+	what string
+}
+
+func (p forgetful) Open(ctx context.Context, a authority.Authority, as connect.Login) (connect.Connection, error) {
+	conn, err := p.Proxmox.Open(ctx, a, as)
+	return forgetting{conn, p}, err
+}
+
+type forgetting struct {
+	connect.Connection
+	of forgetful
+}
+
+var errLost = problem.New(problem.OutcomeUnknown, "The answer was lost.", "")
+
+func (c forgetting) CreateRole(ctx context.Context, role string, privileges []string) error {
+	if c.of.what == "role" && !c.of.done {
+		return errLost
+	}
+	err := c.Connection.CreateRole(ctx, role, privileges)
+	if c.of.what == "role" && err == nil {
+		return errLost
+	}
+	return err
+}
+
+func (c forgetting) CreateToken(ctx context.Context, user, name, comment string, expires time.Time) (secret.Text, error) {
+	if c.of.what == "token" && !c.of.done {
+		return secret.Text{}, errLost
+	}
+	s, err := c.Connection.CreateToken(ctx, user, name, comment, expires)
+	if c.of.what == "token" && err == nil {
+		return secret.Text{}, errLost
+	}
+	return s, err
+}
+
+func TestWhatWasMadeWithoutAnAnswerIsUndone(t *testing.T) {
+	for _, what := range []string{"role", "token"} {
+		for _, done := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, done %v", what, done), func(t *testing.T) {
+				b := newBench(t)
+				by := b.person("root@pam")
+				service := connect.New(connect.Options{Store: b.store, Watcher: b.watcher, Now: b.clock.Now,
+					Proxmox: forgetful{reach.Proxmox{Guard: b.guard}, done, what}})
+				p, err := b.Prepare(t.Context(), by, wish())
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _, err = service.MakeToken(t.Context(), by, wish(), fleet.Confirmation{Name: "mine", Seen: p.Digest()})
+				wants(t, "a lost answer", err, problem.OutcomeUnknown, "")
+				if told := problem.Of(err); strings.Contains(told.Remedy, "by hand") {
+					t.Errorf("it is told that not all was undone: %v", told.Remedy)
+				}
+				again, err := b.Prepare(t.Context(), by, wish()) // refuses a token that is there
+				if err != nil || len(again.Roles) != len(p.Roles) {
+					t.Errorf("something was left: roles to make %v of %v, %v", again.Roles, p.Roles, err)
+				}
+			})
+		}
 	}
 }
 

@@ -76,22 +76,31 @@ func (s *Service) newEntry(by account.By, p fleet.TokenPlan, choice fleet.Confir
 
 // make does the calls in their order and undoes them, last first, when one fails.
 func (s *Service) make(ctx context.Context, by account.By, conn Connection, p fleet.TokenPlan, w fleet.TokenWish, c fleet.Cluster) (missing []fleet.Lack, err error) {
-	var undo []func() error
+	var undo []undoStep
 	defer func() {
 		if err != nil {
 			err = s.undo(ctx, by, p.TokenID, c.ID, undo, err)
 		}
 	}()
 	for _, tier := range p.Roles {
-		if err = conn.CreateRole(ctx, tier.Role(), tier.Privileges()); err != nil {
+		err = conn.CreateRole(ctx, tier.Role(), tier.Privileges())
+		switch {
+		case err == nil:
+			undo = append(undo, func(ctx context.Context) error { return conn.DeleteRole(ctx, tier.Role()) })
+		case lost(err):
+			undo = append(undo, func(ctx context.Context) error { return dropRole(ctx, conn, tier) })
+		}
+		if err != nil {
 			return nil, err
 		}
-		undo = append(undo, func() error { return conn.DeleteRole(ctx, tier.Role()) })
 	}
 	user := by.Viewer.User.PVEUser
 	token, err := conn.CreateToken(ctx, user, w.Name, tokenComment, p.Expires)
-	if err == nil || problem.Is(err, problem.OutcomeUnknown) || problem.Is(err, problem.Garbled) {
-		undo = append(undo, func() error { return conn.DeleteToken(ctx, user, w.Name) })
+	switch {
+	case err == nil:
+		undo = append(undo, func(ctx context.Context) error { return conn.DeleteToken(ctx, user, w.Name) })
+	case lost(err):
+		undo = append(undo, func(ctx context.Context) error { return dropToken(ctx, conn, user, w.Name) })
 	}
 	if err != nil {
 		return nil, toField("name", err)
@@ -99,13 +108,42 @@ func (s *Service) make(ctx context.Context, by account.By, conn Connection, p fl
 	if err = s.create(ctx, by, p.Finding, c, token); err != nil {
 		return nil, renamed(err)
 	}
-	undo = append(undo, func() error { return s.store.DeleteCluster(ctx, by.Owner(), c.ID) })
+	undo = append(undo, func(ctx context.Context) error { return s.store.DeleteCluster(ctx, by.Owner(), c.ID) })
 	for _, g := range p.Grants {
 		if err = conn.Grant(ctx, p.TokenID, g); err != nil {
 			return nil, err
 		}
 	}
 	return s.compare(ctx, p, c, token)
+}
+
+// undoStep takes back one thing that was made. Its context is not the one that making it may have used up.
+type undoStep func(ctx context.Context) error
+
+// lost reports whether a call may have been carried out although it failed.
+func lost(err error) bool {
+	return problem.Is(err, problem.OutcomeUnknown) || problem.Is(err, problem.Garbled)
+}
+
+// dropRole removes a role whose making was not answered, if it was made. It was
+// not there when the person looked; one that differs from what was asked for is somebody else's.
+func dropRole(ctx context.Context, conn Connection, tier fleet.Tier) error {
+	roles, err := conn.Roles(ctx)
+	if err != nil {
+		return err
+	}
+	if has, there := roles[tier.Role()]; !there || fitting(tier, has) != nil {
+		return nil
+	}
+	return conn.DeleteRole(ctx, tier.Role())
+}
+
+// dropToken is the same for a token.
+func dropToken(ctx context.Context, conn Connection, user, name string) error {
+	if has, err := conn.HasToken(ctx, user, name); err != nil || !has {
+		return err
+	}
+	return conn.DeleteToken(ctx, user, name)
 }
 
 // renamed moves a problem of the cluster's name to the field that has it here.
@@ -133,14 +171,16 @@ func (s *Service) compare(ctx context.Context, p fleet.TokenPlan, c fleet.Cluste
 }
 
 // undo takes back what was made, last first, and says in the problem what could not be.
-func (s *Service) undo(ctx context.Context, by account.By, tokenID string, id fleet.ClusterID, steps []func() error, cause error) error {
+func (s *Service) undo(ctx context.Context, by account.By, tokenID string, id fleet.ClusterID, steps []undoStep, cause error) error {
 	if len(steps) == 0 {
 		return cause
 	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	err := s.during(ctx, by, audit.TokenUndo, tokenID, id, func() error {
 		var failed []error
 		for i := len(steps) - 1; i >= 0; i-- {
-			failed = append(failed, steps[i]())
+			failed = append(failed, steps[i](ctx))
 		}
 		return errors.Join(failed...)
 	})
@@ -150,7 +190,7 @@ func (s *Service) undo(ctx context.Context, by account.By, tokenID string, id fl
 	s.log.Error("a made token could not be undone", "token", tokenID, "err", err)
 	if p := problem.Of(cause); p != nil {
 		told := *p
-		told.Remedy = "Not all of it could be undone. Remove the token by hand: " + fleet.RemoveTokenCommand(tokenID)
+		told.Remedy = "Not all of it could be undone. Remove the token by hand, if it is there: " + fleet.RemoveTokenCommand(tokenID)
 		return &told
 	}
 	return cause
