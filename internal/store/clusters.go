@@ -136,6 +136,21 @@ func (s *Store) UpdateCluster(ctx context.Context, c fleet.Cluster, token *secre
 	}))
 }
 
+// RenameCluster gives a cluster another name and nothing else, so that what the
+// watcher writes beside it stays. Another version than the stored one is a
+// Conflict; what is absent is, too, since it was there when the version was read.
+func (s *Store) RenameCluster(ctx context.Context, owner string, id fleet.ClusterID, version int64, name string) error {
+	rows, err := s.writes.RenameCluster(ctx, query.RenameClusterParams{Owner: owner, ID: string(id), Version: version,
+		Name: plain(name), NameKey: nameKey(name), UpdatedAt: millis(s.now())})
+	switch {
+	case taken(err):
+		return nameTaken("You have a node or cluster of this name already.")
+	case err == nil && rows == 0:
+		return changedMeanwhile()
+	}
+	return failed("rename the cluster", err)
+}
+
 // clusterSecret is the sealed secret that the changed row is to have.
 func (s *Store) clusterSecret(before query.Cluster, c fleet.Cluster, v clusterText, token *secret.Text) ([]byte, error) {
 	ad := clusterAD(before.ID, before.Owner, v.tokenID, c.Authority.Binding())

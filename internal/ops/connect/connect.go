@@ -98,6 +98,7 @@ type Store interface {
 	Cluster(ctx context.Context, owner string, id fleet.ClusterID) (fleet.Cluster, error)
 	CreateCluster(ctx context.Context, c fleet.Cluster, token secret.Text) error
 	UpdateCluster(ctx context.Context, c fleet.Cluster, token *secret.Text) error
+	RenameCluster(ctx context.Context, owner string, id fleet.ClusterID, version int64, name string) error
 	DeleteCluster(ctx context.Context, owner string, id fleet.ClusterID) error
 	ClusterSecret(ctx context.Context, owner string, id fleet.ClusterID) (secret.Text, error)
 	SetLabel(ctx context.Context, owner string, cluster fleet.ClusterID, node, label string) error

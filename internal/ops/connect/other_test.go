@@ -16,6 +16,7 @@ import (
 	"berth/internal/problem"
 	"berth/internal/pvesim"
 	"berth/internal/secret"
+	"berth/internal/store"
 )
 
 func TestDeleteShredsAndPromotesAnother(t *testing.T) {
@@ -98,6 +99,36 @@ func TestRenameAndLabel(t *testing.T) {
 	}
 	if got := b.clusters(by)[0]; got.Members[1].Title() != "pve2" {
 		t.Errorf("the label stayed: %+v", got.Members)
+	}
+}
+
+// haltsAfterReading is a store in which the watcher halts a cluster while a person renames it.
+type haltsAfterReading struct {
+	*store.Store
+	halt *fleet.Halt
+}
+
+func (s haltsAfterReading) Cluster(ctx context.Context, owner string, id fleet.ClusterID) (fleet.Cluster, error) {
+	c, err := s.Store.Cluster(ctx, owner, id)
+	if err == nil {
+		err = s.SetHalt(ctx, id, s.halt)
+	}
+	return c, err
+}
+
+func TestARenameKeepsWhatTheWatcherWrites(t *testing.T) {
+	b := newBench(t)
+	by := b.person("root@pam")
+	c := b.add(by, b.candidate("attic", "attic", "berth", "PVEAuditor"), "attic")
+	for i, halt := range []*fleet.Halt{{Kind: "unauthorized", What: "Proxmox refused the token."}, nil} {
+		service := connect.New(connect.Options{Store: haltsAfterReading{b.store, halt}, Proxmox: reach.Proxmox{Guard: b.guard}, Watcher: b.watcher, Now: b.clock.Now})
+		if err := service.Rename(t.Context(), by, c.ID, c.Version+int64(i), fmt.Sprint("attic ", i)); err != nil {
+			t.Fatal(err)
+		}
+		got := b.clusters(by)[0]
+		if got.Name != fmt.Sprint("attic ", i) || (got.Halt == nil) != (halt == nil) || len(got.Members) != 1 {
+			t.Errorf("stored %+v", got)
+		}
 	}
 }
 

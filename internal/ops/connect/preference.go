@@ -65,8 +65,7 @@ func (s *Service) Rename(ctx context.Context, by account.By, id fleet.ClusterID,
 		return changedMeanwhile()
 	}
 	return s.during(ctx, by, audit.ClusterEdit, c.Name, c.ID, func() error {
-		c.Name, c.UpdatedAt = name, s.now()
-		if err := s.store.UpdateCluster(ctx, c, nil); err != nil {
+		if err := s.store.RenameCluster(ctx, by.Owner(), id, version, name); err != nil {
 			return err
 		}
 		s.watcher.Reload(id)

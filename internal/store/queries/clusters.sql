@@ -26,6 +26,10 @@ UPDATE clusters SET name = $4, name_key = $5, standalone = $6, authority = $7, t
     updated_at = $11, version = version + 1
 WHERE owner = $1 AND id = $2 AND version = $3;
 
+-- name: RenameCluster :execrows
+UPDATE clusters SET name = $4, name_key = $5, updated_at = $6, version = version + 1
+WHERE owner = $1 AND id = $2 AND version = $3;
+
 -- name: DeleteCluster :execrows
 DELETE FROM clusters WHERE owner = $1 AND id = $2;
 

@@ -378,6 +378,35 @@ func (q *Queries) Pictures(ctx context.Context) ([]PicturesRow, error) {
 	return items, nil
 }
 
+const renameCluster = `-- name: RenameCluster :execrows
+UPDATE clusters SET name = $4, name_key = $5, updated_at = $6, version = version + 1
+WHERE owner = $1 AND id = $2 AND version = $3
+`
+
+type RenameClusterParams struct {
+	Owner     string
+	ID        string
+	Version   int64
+	Name      string
+	NameKey   string
+	UpdatedAt int64
+}
+
+func (q *Queries) RenameCluster(ctx context.Context, arg RenameClusterParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, renameCluster,
+		arg.Owner,
+		arg.ID,
+		arg.Version,
+		arg.Name,
+		arg.NameKey,
+		arg.UpdatedAt,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const savePicture = `-- name: SavePicture :exec
 INSERT INTO pictures (cluster_id, data, seen_at) VALUES ($1, $2, $3)
 ON CONFLICT (cluster_id) DO UPDATE SET data = excluded.data, seen_at = excluded.seen_at

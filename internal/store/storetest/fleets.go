@@ -45,6 +45,13 @@ func tryClusterNames(b *bench) {
 	}
 	edge.Name = "Lab"
 	b.kind("a rename to lab", b.UpdateCluster(b.ctx, edge, nil), problem.Conflict)
+	err = b.RenameCluster(b.ctx, string(alice.ID), edge.ID, 1, "Lab")
+	b.kind("the other way to rename to lab", err, problem.Conflict)
+	if problem.Of(err).Fields["name"] == "" {
+		b.Error("the conflict does not name the field")
+	}
+	b.kind("a rename of another's", b.RenameCluster(b.ctx, string(bob.ID), edge.ID, 1, "mine"), problem.Conflict)
+	b.kind("a rename of an older version", b.RenameCluster(b.ctx, string(alice.ID), edge.ID, 0, "old"), problem.Conflict)
 	Cluster(b, b.Store, bob.ID, "lab") // another owner's may have the name
 	if got, err := b.Cluster(b.ctx, string(alice.ID), edge.ID); err != nil || got.Name != "edge" || got.Version != 1 {
 		b.Errorf("after a refused rename: %+v, %v", got, err)
