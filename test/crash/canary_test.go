@@ -259,10 +259,11 @@ func (s *scene) storedSecrets(c *canaries) {
 			s.Fatal(err)
 		}
 		for _, session := range sessions {
-			ticket, _, err := st.Ticket(s.Context(), session.ID)
+			held, err := st.Ticket(s.Context(), session.ID)
 			if err != nil {
 				s.Fatal(err)
 			}
+			ticket := held.Secret
 			c.add("ticket of "+u.PVEUser, ticket.Reveal())
 			c.add("signature of a ticket of "+u.PVEUser, ticket.Reveal()[strings.LastIndex(ticket.Reveal(), ":")+1:])
 		}
