@@ -118,8 +118,8 @@ const maxSamples = 5000
 // History is a container's past as the node that runs it has kept it (GET
 // /nodes/{node}/lxc/{vmid}/rrddata, cf=AVERAGE), the oldest first. It needs
 // VM.Audit. An hour is about 15 KB, a day 330, a year 310; 70 to 1500 samples.
-// What was not measured is a missing reading. After a move the history begins
-// anew on the other node.
+// What was not measured is a missing reading. A container that is too young to
+// have a history has none, which is no error; after a move it begins anew.
 func (c *Client) History(ctx context.Context, node string, id fleet.VMID, frame fleet.Frame) ([]fleet.Sample, error) {
 	if _, ok := fleet.ParseFrame(string(frame)); !ok {
 		return nil, problem.New(problem.Invalid, "History goes by hour, day, week, month or year.", "")
@@ -130,6 +130,9 @@ func (c *Client) History(ctx context.Context, node string, id fleet.VMID, frame 
 	}
 	call.params = params{"timeframe": string(frame), "cf": "AVERAGE"}
 	l, err := list(ctx, c, call, sampleRow)
+	if p := problem.Of(err); p != nil && p.Kind == problem.Failed && strings.HasPrefix(p.Proxmox, "RRD error: opening") && strings.Contains(p.Proxmox, "No such file") {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -160,6 +160,17 @@ func TestHistory(t *testing.T) {
 	}
 }
 
+func TestYoungContainerHasNoHistory(t *testing.T) {
+	const text = "RRD error: opening '/var/lib/rrdcached/db/pve-vm-9.0/100': No such file or directory"
+	_, c := served(t, says(500, text, `{"data":null,"message":"`+text+`\n"}`))
+	if got, err := c.History(t.Context(), "pve1", 100, fleet.Hour); err != nil || len(got) != 0 {
+		t.Errorf("%+v %v", got, err)
+	}
+	_, c = served(t, says(500, "RRD error: opening 'x': Permission denied", `{"data":null}`))
+	_, err := c.History(t.Context(), "pve1", 100, fleet.Hour)
+	wants(t, err, problem.Failed)
+}
+
 func TestHistoryIsBounded(t *testing.T) {
 	_, c := served(t, func(w io.Writer, _ *http.Request) bool {
 		var b strings.Builder

@@ -222,4 +222,19 @@ func TestSimulatedDetail(t *testing.T) {
 	if err != nil || live.PID == 0 || live.Uptime == 0 || live.MaxMem == 0 {
 		t.Errorf("%+v %v", live, err)
 	}
+	for _, frame := range fleet.Frames() {
+		all, err := c.History(ctx, "pve1", 100, frame)
+		if err != nil || len(all) < 50 {
+			t.Fatalf("%s: %d samples, %v", frame, len(all), err)
+		}
+		told := 0
+		for _, s := range all {
+			if s.CPU.Known() && s.MaxMem.Known() && s.NetIn.Known() && s.Pressure.Known() {
+				told++
+			}
+		}
+		if told < 10 || all[len(all)-1].At.Sub(all[0].At) > 13*frame.Span()/12 && frame != fleet.Hour {
+			t.Errorf("%s: %d of %d samples are told, over %v", frame, told, len(all), all[len(all)-1].At.Sub(all[0].At))
+		}
+	}
 }
