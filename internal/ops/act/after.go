@@ -21,8 +21,12 @@ func Forceable(st job.Step) bool {
 }
 
 // Force stops the container that did not shut down in time, as a job of its own.
-func (s *Service) Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error) {
+func (s *Service) Force(ctx context.Context, v account.Viewer, id job.ID, n int) (job.ID, error) {
 	owner := string(v.User.ID)
+	j, err := s.store.Job(ctx, owner, id)
+	if err != nil {
+		return "", err
+	}
 	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 2 * MaxTargets})
 	if err != nil {
 		return "", err
@@ -34,7 +38,7 @@ func (s *Service) Force(ctx context.Context, v account.Viewer, address string, i
 	if !ok || !Forceable(steps[n]) {
 		return "", problem.New(problem.Conflict, "There is nothing here to be forced.", "Only a container that did not shut down in time can be.")
 	}
-	made, err := s.Do(ctx, v, address, Request{Action: fleet.ActStop, Targets: []fleet.ContainerID{target}, Once: "force/" + string(id) + "/" + steps[n].Subject})
+	made, err := s.Do(ctx, v, j.Address, fleet.ActionRequest{Action: fleet.ActStop, Targets: []fleet.ContainerID{target}, Once: "force/" + string(id) + "/" + steps[n].Subject})
 	if err != nil {
 		return "", err
 	}
@@ -74,7 +78,7 @@ func Taken(other job.Step) string {
 // targetOf reads the container that a step is done to; ok is false for steps that are done to none.
 func targetOf(st job.Step) (fleet.ContainerID, bool) { return fleet.ParseContainerID(st.Subject) }
 
-func choicesOf(j job.Job) (c Choices) {
+func choicesOf(j job.Job) (c fleet.Choices) {
 	decode(j.Args, &c)
 	return c
 }

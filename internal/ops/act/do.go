@@ -12,18 +12,6 @@ import (
 	"berth/internal/problem"
 )
 
-// Choices are what a person may say about how an action is done.
-type Choices struct {
-	// Timeout is how long a container has to shut down; 0: 60 s, as with Proxmox. Force: it is stopped after that.
-	Timeout time.Duration `json:"timeout,omitempty"`
-	Force   bool          `json:"force,omitempty"`
-	// Of delete: a running one is stopped first; it is taken out of HA and
-	// replication; volumes that its configuration does not name go too.
-	StopFirst         bool `json:"stopFirst,omitempty"`
-	Purge             bool `json:"purge,omitempty"`
-	UnreferencedDisks bool `json:"unreferencedDisks,omitempty"`
-}
-
 const (
 	usualTimeout = 60 * time.Second
 	maxTimeout   = time.Hour
@@ -33,22 +21,11 @@ const (
 	maxJobs = 100
 )
 
-// Request is what a person asked for.
-type Request struct {
-	Action  fleet.Action
-	Targets []fleet.ContainerID
-	Choices Choices
-	// Names are typed, for deleting a few: each container's name, or "CT 104" without one.
-	Names map[fleet.ContainerID]string
-	// Once is the mark of the form: sent twice, it is one job. Empty: no mark.
-	Once string
-}
-
 // stepArgs are what a step knows of its container as it was when the action was accepted.
 type stepArgs struct {
-	Name    string  `json:"name,omitempty"`
-	Address string  `json:"address,omitempty"` // the person's, for the trail
-	Choices Choices `json:"choices,omitzero"`
+	Name    string        `json:"name,omitempty"`
+	Address string        `json:"address,omitempty"` // the person's, for the trail
+	Choices fleet.Choices `json:"choices,omitzero"`
 	// At is when it was accepted.
 	At time.Time `json:"at"`
 	// Noted: the steps of its job that prepare have noted its root volume.
@@ -58,7 +35,7 @@ type stepArgs struct {
 // Do has a few containers acted on at once and returns the job. When none of
 // them can be, it is a Conflict or Denied with the first reason, or Missing.
 // It waits for nobody but the store.
-func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r Request) (job.ID, error) {
+func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fleet.ActionRequest) (job.ID, error) {
 	rule, targets, err := s.judge(v, r)
 	if err != nil {
 		return "", err
@@ -88,7 +65,7 @@ type target struct {
 }
 
 // judge finds the request's containers in the picture and asks the rules about each. What is not there is Missing.
-func (s *Service) judge(v account.Viewer, r Request) (fleet.ActionRule, []target, error) {
+func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRule, []target, error) {
 	rule, ok := fleet.RuleOf(r.Action)
 	switch {
 	case !ok:
@@ -125,6 +102,9 @@ func (s *Service) judge(v account.Viewer, r Request) (fleet.ActionRule, []target
 			b = &is
 		}
 		t.why = fleet.Judge(r.Action, t.picture, t.Container, b)
+		if name, given := r.Names[id]; given && rule.Confirm != fleet.AskName && name != t.Name() {
+			t.why = fleet.Refusal{Code: "changed", Why: "CT " + id.VMID.String() + " was called " + name + " and is " + t.Name() + " now."}
+		}
 		if t.why.None() && rule.Action == fleet.ActDelete && t.Status != fleet.Stopped && !r.Choices.StopFirst {
 			t.why = fleet.Refusal{Code: "state", Why: t.Name() + " " + stateWord(t.Status) + ": agree that it is stopped first."}
 		}
@@ -144,7 +124,7 @@ func typedNames(targets []target, typed map[fleet.ContainerID]string) error {
 }
 
 // steps makes a step of each target; those that the rules refuse are skipped with the reason.
-func (s *Service) steps(owner, address string, rule fleet.ActionRule, choices Choices, targets []target) (steps []job.Step, able []fleet.Container, first fleet.Refusal) {
+func (s *Service) steps(owner, address string, rule fleet.ActionRule, choices fleet.Choices, targets []target) (steps []job.Step, able []fleet.Container, first fleet.Refusal) {
 	at := s.now()
 	for _, t := range targets {
 		step := job.Step{Owner: owner, Kind: string(rule.Action), Group: string(t.ID.Cluster), Lane: t.Node, Subject: t.ID.String(), Title: titleOf(t.Container),
@@ -162,7 +142,7 @@ func (s *Service) steps(owner, address string, rule fleet.ActionRule, choices Ch
 	return steps, able, first
 }
 
-func (s *Service) job(v account.Viewer, address string, rule fleet.ActionRule, r Request, able []fleet.Container) job.Job {
+func (s *Service) job(v account.Viewer, address string, rule fleet.ActionRule, r fleet.ActionRequest, able []fleet.Container) job.Job {
 	return job.Job{ID: job.ID(newID()), Owner: string(v.User.ID), Kind: string(rule.Action), Title: jobTitle(rule, able), Actor: v.User.PVEUser,
 		Address: address, State: job.Running, Once: r.Once, Args: encode(r.Choices)}
 }

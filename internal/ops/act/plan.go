@@ -16,11 +16,11 @@ import (
 // will be done, and what is left out and why. It waits for nobody but the store:
 // what only Proxmox knows, the startup order and the root volumes, is read by
 // steps that prepare, one for each node, as the first thing after Begin.
-func (s *Service) Plan(ctx context.Context, v account.Viewer, address string, r Request) (job.ID, error) {
+func (s *Service) Plan(ctx context.Context, v account.Viewer, address string, r fleet.ActionRequest) (job.ID, error) {
 	return s.plan(ctx, v, address, r, "")
 }
 
-func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r Request, retries job.ID) (job.ID, error) {
+func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r fleet.ActionRequest, retries job.ID) (job.ID, error) {
 	rule, targets, err := s.judge(v, r)
 	if err != nil {
 		return "", err
@@ -100,7 +100,7 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, id job.ID) (job.I
 	if err != nil {
 		return "", err
 	}
-	r := Request{Action: fleet.Action(j.Kind), Choices: choicesOf(j)}
+	r := fleet.ActionRequest{Action: fleet.Action(j.Kind), Choices: choicesOf(j)}
 	for _, st := range steps {
 		if target, ok := targetOf(st); ok && s.there(owner, target) {
 			r.Targets = append(r.Targets, target)

@@ -209,8 +209,8 @@ func (y *yard) id(vmid int) fleet.ContainerID {
 }
 
 // request is for some containers, with the names typed.
-func (y *yard) request(a fleet.Action, vmids ...int) act.Request {
-	r := act.Request{Action: a, Names: map[fleet.ContainerID]string{}}
+func (y *yard) request(a fleet.Action, vmids ...int) fleet.ActionRequest {
+	r := fleet.ActionRequest{Action: a, Names: map[fleet.ContainerID]string{}}
 	for _, vmid := range vmids {
 		r.Targets = append(r.Targets, y.id(vmid))
 		if c, ok := y.picture().Container(fleet.VMID(vmid)); ok {
@@ -220,7 +220,7 @@ func (y *yard) request(a fleet.Action, vmids ...int) act.Request {
 	return r
 }
 
-func (y *yard) do(r act.Request) job.ID {
+func (y *yard) do(r fleet.ActionRequest) job.ID {
 	y.Helper()
 	id, err := y.act.Do(y.Context(), y.viewer, "192.0.2.7", r)
 	if err != nil {
@@ -257,7 +257,7 @@ func (y *yard) steps(id job.ID) []job.Step {
 }
 
 // one carries out one action on one container and returns how it ended.
-func (y *yard) one(r act.Request) job.Step {
+func (y *yard) one(r fleet.ActionRequest) job.Step {
 	y.Helper()
 	return y.ended(y.do(r))[0]
 }
