@@ -240,6 +240,12 @@ type GuestState struct {
 	Lock     string   `json:"lock,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
 	Pool     string   `json:"pool,omitempty"`
+
+	Protected bool     `json:"protected,omitempty"`
+	Suspended bool     `json:"suspended,omitempty"`
+	Pending   []string `json:"pending,omitempty"` // keys that wait for the next start
+	HA        string   `json:"ha,omitempty"`      // state in the HA manager
+	Startup   string   `json:"startup,omitempty"`
 }
 
 // Guests lists what is true of every guest now, by VMID.
@@ -249,7 +255,12 @@ func (c *Cluster) Guests() []GuestState {
 	c.settle(c.sim.now())
 	list := []GuestState{}
 	for _, g := range c.sortedGuests() {
-		list = append(list, GuestState{g.vmid, g.kind, g.name, g.node.spec.Name, g.running, g.template, g.lock, slices.Clone(g.tags), g.pool})
+		state := GuestState{VMID: g.vmid, Kind: g.kind, Name: g.name, Node: g.node.spec.Name, Running: g.running, Template: g.template, Lock: g.lock,
+			Tags: slices.Clone(g.tags), Pool: g.pool, Protected: g.conf.on("protection"), Suspended: g.suspended, Pending: g.pendingKeys(), Startup: g.conf.get("startup")}
+		if g.ha != nil {
+			state.HA = g.ha.state
+		}
+		list = append(list, state)
 	}
 	return list
 }

@@ -180,6 +180,30 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	return n.write596(ep, cl)
 }
 
+// workers is how many calls a node's daemon takes at once. A call that waits,
+// for a lock file or for quorum, keeps its worker.
+const workers = 3
+
+// work serves a call within one of the daemon's workers.
+func (cl *call) work(ep *endpoint) (any, error) {
+	if !ep.protected {
+		return cl.serve(ep)
+	}
+	select {
+	case cl.node.workers <- struct{}{}:
+	case <-cl.cluster.sim.ending:
+		return nil, failed("received interrupt")
+	}
+	defer func() { <-cl.node.workers }()
+	cl.at = cl.cluster.sim.now()
+	data, err := cl.serve(ep)
+	if sl, ok := data.(slow); ok {
+		cl.cluster.sim.pause(sl.after)
+		data = sl.data
+	}
+	return data, err
+}
+
 // serve calls the handler, again and again while somebody else has the lock
 // file that it needs.
 func (cl *call) serve(ep *endpoint) (any, error) {
@@ -265,10 +289,6 @@ func (n *Node) pass(ep *endpoint, cl *call) error {
 }
 
 func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
-	var after time.Duration
-	if sl, ok := data.(slow); ok {
-		data, after = sl.data, sl.after
-	}
 	if d, ok := data.(download); ok {
 		return &reply{status: 200, reason: "OK", body: []byte(d.body), ctype: "text/plain", protected: ep.protected,
 			proxied: ep.onNode && cl.node != n && ep.method == "GET", extra: `Content-Disposition: attachment; filename="` + d.name + "\"\r\n"}
@@ -277,7 +297,7 @@ func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
 	if ct, ok := data.(counted); ok {
 		o = obj{{"data", ct.data}, {"total", ct.total}}
 	}
-	if !n.cluster.sim.pause(after + cl.node.slowness()) {
+	if !n.cluster.sim.pause(cl.node.slowness()) {
 		return nil
 	}
 	return &reply{

@@ -101,14 +101,14 @@ func sizeOf(volume string) int64 {
 	return 0
 }
 
-// volumes are the names of the container's disks.
+// volumes are the container's disks, as in local-lvm:vm-100-disk-0; what is
+// mounted from the host is none.
 func (g *guest) volumes() []string {
 	var list []string
 	for _, s := range g.conf {
 		if s.key == "rootfs" || family(s.key) == "mp[n]" || family(s.key) == "unused[n]" {
-			volume, _, _ := strings.Cut(s.value, ",")
-			if _, name, ok := strings.Cut(volume, ":"); ok {
-				list = append(list, name)
+			if volume, _, _ := strings.Cut(s.value, ","); strings.Contains(volume, ":") {
+				list = append(list, volume)
 			}
 		}
 	}

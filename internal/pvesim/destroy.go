@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -67,7 +68,9 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 			return missingText(n, fmt.Sprint(vmid))
 		}
 		for _, v := range g.volumes() {
-			t.say("  Logical volume \"%s\" successfully removed.", v)
+			if name, lvm := strings.CutPrefix(v, "local-lvm:"); lvm {
+				t.say("  Logical volume \"%s\" successfully removed.", name)
+			}
 		}
 		g.diskless = true
 		if !c.quorate() {

@@ -119,13 +119,13 @@ type answerCut struct{ fault *activeFault }
 // that.
 func (n *Node) write596(ep *endpoint, cl *call) (any, error) {
 	if ep.method == "GET" || !ep.onNode {
-		return cl.serve(ep)
+		return cl.work(ep)
 	}
 	if f := cl.writeFault(ep, "write-596-not-carried-out"); f != nil {
 		return nil, f.timedOut()
 	}
 	lost, cut := cl.writeFault(ep, "write-596-carried-out"), cl.writeFault(ep, "answer-cut")
-	data, err := cl.serve(ep)
+	data, err := cl.work(ep)
 	switch {
 	case lost != nil:
 		return nil, lost.timedOut()

@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -27,12 +28,12 @@ func (c *Cluster) migrating(g *guest, target *Node) work {
 	plan = append(plan, step{do: say("starting migration of CT %d to node '%s' (%s)", vmid, target.spec.Name, target.Host())})
 	for _, v := range g.volumes() {
 		plan = append(plan,
-			step{do: say("found local volume 'local-lvm:%s' (in current VM config)", v)},
-			step{takes: time.Second, do: say("  Logical volume \"%s\" created.", v)},
+			step{do: say("found local volume '%s' (in current VM config)", v)},
+			step{takes: time.Second, do: say("  Logical volume \"%s\" created.", v[strings.Index(v, ":")+1:])},
 			step{takes: 3 * time.Second, do: say("%d bytes copied, 3 s, 163 MB/s", g.disk/3)},
 			step{takes: 2 * time.Second, do: say("%d bytes copied, 5 s, 205 MB/s", g.disk)},
-			step{do: say("successfully imported 'local-lvm:%s'", v)},
-			step{do: say("volume 'local-lvm:%s' is 'local-lvm:%s' on the target", v, v)})
+			step{do: say("successfully imported '%s'", v)},
+			step{do: say("volume '%s' is '%s' on the target", v, v)})
 	}
 	plan = append(plan,
 		step{takes: 500 * time.Millisecond, do: say("# /usr/bin/ssh -e none -o 'BatchMode=yes' -o 'HostKeyAlias=%s' root@%s pvesr set-state %d \\''{}'\\'", target.spec.Name, target.Host(), vmid)},

@@ -70,6 +70,7 @@ type Node struct {
 	work    workload
 	tls     atomic.Pointer[tls.Config]
 	leaf    atomic.Pointer[leafCert]
+	workers chan struct{} // of its daemon
 
 	connMu   sync.Mutex
 	listener net.Listener // nil while a fault keeps it shut
@@ -160,7 +161,7 @@ func newNode(c *Cluster, index int, spec NodeSpec, now time.Time) *Node {
 		spec.MemGiB = 32
 	}
 	return &Node{
-		cluster: c, index: index, spec: spec, conns: map[net.Conn]bool{},
+		cluster: c, index: index, spec: spec, conns: map[net.Conn]bool{}, workers: make(chan struct{}, workers),
 		boot: now.Add(-time.Duration(20+index*7) * 24 * time.Hour),
 	}
 }

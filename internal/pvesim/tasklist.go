@@ -157,7 +157,7 @@ func (t *task) matches(args map[string]string) bool {
 	switch {
 	case args["vmid"] != "" && t.id != args["vmid"],
 		args["typefilter"] != "" && t.kind != args["typefilter"],
-		args["userfilter"] != "" && !strings.Contains(t.user, args["userfilter"]),
+		args["userfilter"] != "" && !strings.Contains(strings.ToLower(t.user), strings.ToLower(args["userfilter"])),
 		args["since"] != "" && t.start.Unix() < int64(atoi(args["since"])),
 		args["until"] != "" && t.start.Unix() > int64(atoi(args["until"])),
 		args["errors"] == "1" && (!t.done || t.exit == "OK"):

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -424,5 +425,119 @@ func TestEachKeyWantsItsPrivilege(t *testing.T) {
 		if _, refused := by.write("PUT", "/nodes/pve1/lxc/100/config", c.key, c.value); refused != c.refused {
 			t.Errorf("%s: %s, want %s", c.key, refused, c.refused)
 		}
+	}
+}
+
+// TestDaemonHasThreeWorkers is about calls that wait for a lock file: three of
+// them, and no call of that node's daemon is answered.
+func TestDaemonHasThreeWorkers(t *testing.T) {
+	s, c, at := lab(t, Config{TaskTime: 1})
+	undo := set(t, s, "lock-held", "")
+	node := c.Node("pve1")
+	over := make(chan int)
+	for range workers {
+		go func() {
+			over <- at("pve1").do("PUT", "/nodes/pve1/lxc/100/config", url.Values{"description": {"x"}}).status
+		}()
+	}
+	for len(node.workers) < workers {
+		runtime.Gosched()
+	}
+	go func() { over <- at("pve1").get("/nodes/pve1/lxc/101/status/current").status }()
+	if res := at("pve1").get("/nodes/pve1/lxc/100/config"); res.status != 200 {
+		t.Errorf("what the proxy answers by itself: %d", res.status)
+	}
+	if res := at("pve1").get("/nodes/pve2/lxc/102/status/current"); res.status != 200 {
+		t.Errorf("another node's daemon: %d", res.status)
+	}
+	select {
+	case <-over:
+		t.Error("a call was answered while all workers wait")
+	default:
+	}
+	undo()
+	for range workers + 1 {
+		if status := <-over; status != 200 {
+			t.Errorf("after the lock was let go: %d", status)
+		}
+	}
+}
+
+// TestUnderHA: what is asked of a managed container only asks the HA manager,
+// which acts later and as root@pam.
+func TestUnderHA(t *testing.T) {
+	d := newDesk(t)
+	d.act(100, "ha started")
+	upid, _ := d.power("shutdown", 100)
+	d.clock.advance(2 * time.Second)
+	if !strings.Contains(upid, ":hastop:100:root@pam!look:") || d.exit(upid) != "OK" || d.state(100) != "running" {
+		t.Errorf("asked: %s %s %s", upid, d.exit(upid), d.state(100))
+	}
+	if log := d.log(upid); log[0] != "Requesting HA stop for CT 100" {
+		t.Errorf("%q", log)
+	}
+	d.clock.advance(time.Minute)
+	var rows []map[string]any
+	d.via.get("/nodes/pve1/tasks?vmid=100").data(t, &rows)
+	if d.state(100) != "stopped" || rows[0]["type"] != "vzshutdown" || rows[0]["user"] != "root@pam" || rows[0]["tokenid"] != nil {
+		t.Errorf("%s %v", d.state(100), rows)
+	}
+	var current struct {
+		HA struct {
+			Managed int
+			State   string
+		}
+	}
+	d.via.get("/nodes/pve1/lxc/100/status/current").data(t, &current)
+	if current.HA.Managed != 1 || current.HA.State != "stopped" {
+		t.Errorf("%+v", current)
+	}
+	if row := rowsOf(t, d.via)["lxc/100"]; row["hastate"] != "stopped" {
+		t.Errorf("the list: %v", row["hastate"])
+	}
+	d.power("start", 100)
+	d.clock.advance(time.Minute)
+	if d.state(100) != "running" {
+		t.Error("not started again")
+	}
+}
+
+func TestEveryInterfaceIsTold(t *testing.T) {
+	s := quick(t, Config{Clusters: []ClusterSpec{{Name: "lab", Nodes: []NodeSpec{{Name: "pve1", CTs: []ContainerSpec{
+		{VMID: 100, Running: true, Docker: true, Address: "10.0.0.5/24", Config: map[string]string{
+			"net1": "name=lan,bridge=vmbr1,ip=dhcp,ip6=auto", "net2": "name=bare,bridge=vmbr1,ip=manual"}},
+		{VMID: 101, Running: true, Address: "-"},
+	}}}}}})
+	via := ask(t, s.Cluster("lab").Node("pve1")).asRoot()
+	type nic struct {
+		Name, Inet, Inet6, Hwaddr string
+		Addresses                 []struct {
+			Type string `json:"ip-address-type"`
+		} `json:"ip-addresses"`
+	}
+	told := func(vmid int) map[string]nic {
+		var list []nic
+		via.get(fmt.Sprintf("/nodes/pve1/lxc/%d/interfaces", vmid)).data(t, &list)
+		all := map[string]nic{}
+		for _, n := range list {
+			all[n.Name] = n
+		}
+		return all
+	}
+	all := told(100)
+	if n := all["eth0"]; n.Inet != "10.0.0.5/24" || !strings.HasPrefix(n.Inet6, "fe80::") || len(n.Addresses) != 2 {
+		t.Errorf("eth0: %+v", n)
+	}
+	if n := all["lan"]; n.Inet == "" || !strings.HasPrefix(n.Inet6, "2001:db8:") || len(n.Addresses) != 3 || n.Hwaddr == all["eth0"].Hwaddr {
+		t.Errorf("lan: %+v", n)
+	}
+	if n, there := all["bare"]; !there || n.Inet != "" || n.Addresses == nil || len(n.Addresses) != 0 {
+		t.Errorf("bare: %+v", n)
+	}
+	if all["docker0"].Inet != "172.17.0.1/16" || len(all) != 7 {
+		t.Errorf("Docker's: %v", all)
+	}
+	if all := told(101); len(all) != 1 {
+		t.Errorf("without a network: %v", all)
 	}
 }
