@@ -14,7 +14,8 @@ import (
 const staleAfter = 10 * time.Minute
 
 // delete stops the container first if that was agreed, and destroys it. Before
-// each of the two it is checked that the container is the one that was meant.
+// each of the two it is checked that the container is the one that was meant,
+// also by who goes on after a crash.
 func (r *run) delete(ctx context.Context) (Outcome, error) {
 	if r.memo.Verb == "" {
 		done, err := r.mayDelete(ctx)
@@ -25,10 +26,6 @@ func (r *run) delete(ctx context.Context) (Outcome, error) {
 	if !r.memo.Stopped && (r.memo.Verb == fleet.ActStop || r.memo.Verb == "" && r.state.Status != fleet.Stopped) {
 		if err := r.stopFirst(ctx); err != nil {
 			return r.cancelledOr(err)
-		}
-		done, err := r.mayDelete(ctx)
-		if err != nil || done {
-			return r.goneAlready(done, err)
 		}
 	}
 	return r.destroy(ctx)
@@ -126,10 +123,11 @@ func (r *run) destroy(ctx context.Context) (Outcome, error) {
 	defer leave()
 	c := Call{Action: fleet.ActDelete, Purge: r.args.Choices.Purge, UnreferencedDisks: r.args.Choices.UnreferencedDisks}
 	if r.memo.Verb != fleet.ActDelete {
-		r.h.Say(ctx, r.rule.Doing+".")
-		if err := r.quorumStill(ctx); err != nil {
-			return Outcome{}, err
+		// Its turn may have come late: what was found before is asked once more, quorum too.
+		if done, err := r.mayDelete(ctx); err != nil || done {
+			return r.goneAlready(done, err)
 		}
+		r.h.Say(ctx, r.rule.Doing+".")
 	}
 	f, err := r.carry(ctx, c)
 	if err != nil {
@@ -145,14 +143,6 @@ func (r *run) destroy(ctx context.Context) (Outcome, error) {
 	}
 	r.saw(ctx)
 	return r.notDeleted(f)
-}
-
-// quorumStill asks once more, right before: without quorum Proxmox destroys the disk and keeps the rest.
-func (r *run) quorumStill(ctx context.Context) error {
-	if why := fleet.Judge(fleet.ActDelete, r.picture(ctx), r.container(), nil); !why.None() && why.Code == "quorum" {
-		return nothingDone(problem.QuorumLost, why.Why)
-	}
-	return nil
 }
 
 func (r *run) deleted(f fate) (Outcome, error) {

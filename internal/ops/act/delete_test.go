@@ -1,0 +1,46 @@
+package act_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"berth/internal/fleet"
+	"berth/internal/job"
+	"berth/internal/pvesim"
+)
+
+// half is a step that another process left, with its memo.
+type half struct {
+	step job.Step
+}
+
+func (h *half) Step() job.Step { return h.step }
+func (h *half) Memo(_ context.Context, v any) (err error) {
+	h.step.Memo, err = json.Marshal(v)
+	return err
+}
+func (h *half) Recall(v any) bool                                     { return json.Unmarshal(h.step.Memo, v) == nil }
+func (h *half) Task(ctx context.Context, upid string, memo any) error { return h.Memo(ctx, memo) }
+func (h *half) Say(context.Context, string)                           {}
+func (h *half) Log(context.Context, ...string) error                  { return nil }
+func (h *half) Order(context.Context, map[int]int) error              { return nil }
+func (h *half) Cancelled() <-chan struct{}                            { return nil }
+func (h *half) Enter(context.Context, string, int) (func(), error)    { return func() {}, nil }
+
+// A VMID is used again: who goes on after a crash between the stop and the
+// deletion must not destroy what has the number by now.
+func TestADeletionThatGoesOnLooksOnceMore(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
+	h := &half{job.Step{Job: "j", Owner: y.cluster.Owner, Kind: string(fleet.ActDelete), Group: string(y.cluster.ID), Lane: "pve1",
+		Subject: y.id(100).String(), Title: "web100 (CT 100)", Args: []byte(`{"name":"web100","choices":{"StopFirst":true,"stopFirst":true}}`),
+		Memo: []byte(`{"intent":"i","verb":"stop","node":"pve1","stopped":true,"root":"local-lvm:another-disk"}`)}}
+	out := y.act.Run(t.Context(), h)
+	if out.State != job.Failed || !strings.Contains(out.Detail, "changed meanwhile") {
+		t.Errorf("it ended %s: %s", out.State, out.Detail)
+	}
+	if _, there := y.guest(100); !there || y.writes()["DELETE 100"] != 0 {
+		t.Errorf("another container was destroyed: %v", y.writes())
+	}
+}
