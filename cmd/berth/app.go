@@ -76,7 +76,11 @@ func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) 
 // openStore opens the store with the key of the first place that has one. o says how.
 func (d DataOptions) openStore(ctx context.Context, o store.Options) (*store.Store, error) {
 	keyFile := d.keyFile()
-	ring, _, err := secret.LoadKey(secret.Env(secret.KeyEnv), secret.Credential(), secret.File(keyFile))
+	sources := []secret.Source{secret.Env(secret.KeyEnv), secret.Credential(), secret.File(keyFile)}
+	if d.ownKey {
+		sources = sources[2:]
+	}
+	ring, _, err := secret.LoadKey(sources...)
 	if err != nil && !errors.Is(err, secret.ErrKeyAbsent) {
 		return nil, fmt.Errorf("reading the key: %w", err)
 	}

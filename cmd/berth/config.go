@@ -21,6 +21,8 @@ type DataOptions struct {
 	Data     string `help:"Folder of the embedded database and the key." default:"berth-data" type:"path" env:"BERTH_DATA"`
 	Database string `help:"A postgres:// URL, to use PostgreSQL instead of the embedded database." env:"BERTH_DATABASE"`
 	KeyFile  string `help:"File with the key that seals secrets. Default: berth.key in the data folder." type:"path" env:"BERTH_KEY_FILE"`
+
+	ownKey bool // the file's key alone counts, whatever the environment has
 }
 
 // LogOptions say how Berth talks to its operator.
@@ -83,6 +85,10 @@ func (o HTTPOptions) Validate() error {
 		if u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" {
 			return fmt.Errorf("--public-url: %q has to be like https://berth.example.org, without a path", u)
 		}
+	}
+	if u := o.PublicURL; u != nil && u.Scheme == "https" && !o.ownTLS() && len(o.TrustedProxy) == 0 {
+		return errors.New("--public-url is https, but Berth speaks plain HTTP on loopback and knows of no proxy in front of it: " +
+			"declare that one with --trusted-proxy (such as 127.0.0.1/32), or give Berth a certificate with --tls-cert and --tls-key")
 	}
 	if o.MetricsListen != "" && !isLoopback(o.MetricsListen) {
 		return errors.New("--metrics-listen has to be a loopback address; use --metrics-token-file to open /metrics further")

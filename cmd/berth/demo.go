@@ -84,7 +84,7 @@ func (c *DemoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	a, err := open(ctx, DataOptions{Data: dir}, WatchOptions{AllowNode: simAddresses(sim)}, c.logger(s.err))
+	a, err := open(ctx, DataOptions{Data: dir, ownKey: true}, WatchOptions{AllowNode: simAddresses(sim)}, c.logger(s.err))
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -93,11 +92,10 @@ func (o HTTPOptions) listen(a *app, log *slog.Logger) (*listener, error) {
 		a.guard.AddOwn(addrPort(l.metrics))
 	}
 	if o.MetricsTokenFile != "" {
-		b, err := os.ReadFile(o.MetricsTokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("reading the token for metrics: %w", err)
+		if l.token, err = secret.ReadFile("the metrics token file", o.MetricsTokenFile); err != nil {
+			return nil, err
 		}
-		if l.token = secret.New(strings.TrimSpace(string(b))); l.token.Empty() {
+		if l.token.Empty() {
 			return nil, fmt.Errorf("the token file for metrics, %s, is empty", o.MetricsTokenFile)
 		}
 	}

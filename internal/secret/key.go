@@ -31,7 +31,10 @@ type Source func() (keys Text, from string, err error)
 // File reads keys from a file, which must be a regular one that only its owner can read.
 func File(path string) Source {
 	return func() (Text, string, error) {
-		keys, err := readKeyFile(path, 0o077)
+		keys, err := readFile("the key file", path, 0o077)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrKeyAbsent
+		}
 		return keys, "the file " + path, err
 	}
 }
@@ -59,8 +62,10 @@ func Credential() Source {
 		if dir == "" {
 			return Text{}, "", ErrKeyAbsent
 		}
-		// systemd grants the service its credentials by ACL, which shows as group bits.
-		keys, err := readKeyFile(filepath.Join(dir, CredentialName), 0o007)
+		keys, err := readFile("the key file", filepath.Join(dir, CredentialName), credentialForbids)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = ErrKeyAbsent
+		}
 		return keys, "the systemd credential " + CredentialName, err
 	}
 }
@@ -141,31 +146,44 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// maxKeyFile is far more than a rotation needs.
-const maxKeyFile = 16 << 10
-
-func readKeyFile(path string, forbidden fs.FileMode) (Text, error) {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Text{}, ErrKeyAbsent
+// ReadFile reads another secret from a file, such as a token: a regular one that
+// only its owner can read, or one of systemd's credentials. White space around
+// it is cut. what names it in errors: "the token file".
+func ReadFile(what, path string) (Text, error) {
+	forbidden := fs.FileMode(0o077)
+	if dir := os.Getenv("CREDENTIALS_DIRECTORY"); dir != "" && filepath.Dir(path) == filepath.Clean(dir) {
+		forbidden = credentialForbids
 	}
+	text, err := readFile(what, path, forbidden)
+	return New(strings.TrimSpace(text.Reveal())), err
+}
+
+const (
+	// maxFile is far more than a rotation needs.
+	maxFile = 16 << 10
+	// credentialForbids leaves the group's bits: systemd grants a service its credentials by ACL, which shows there.
+	credentialForbids fs.FileMode = 0o007
+)
+
+func readFile(what, path string, forbidden fs.FileMode) (Text, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return Text{}, fmt.Errorf("open the key file: %w", err)
+		return Text{}, fmt.Errorf("open %s: %w", what, err)
 	}
 	defer f.Close()
 	info, err := f.Stat() // of the opened file: a path could be exchanged in between
 	if err != nil {
-		return Text{}, fmt.Errorf("look at the key file: %w", err)
+		return Text{}, fmt.Errorf("look at %s: %w", what, err)
 	}
 	if !info.Mode().IsRegular() {
-		return Text{}, fmt.Errorf("the key file %s is not a regular file", path)
+		return Text{}, fmt.Errorf("%s %s is not a regular file", what, path)
 	}
 	if mode := info.Mode().Perm(); mode&forbidden != 0 {
-		return Text{}, fmt.Errorf("the key file %s can be read by others (mode %04o): run chmod 600 on it, and think of making a new key", path, mode)
+		return Text{}, fmt.Errorf("%s %s can be read by others (mode %04o): run chmod 600 on it, and think of making a new one", what, path, mode)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
 	if err != nil {
-		return Text{}, fmt.Errorf("read the key file: %w", err)
+		return Text{}, fmt.Errorf("read %s: %w", what, err)
 	}
 	return New(string(data)), nil
 }
