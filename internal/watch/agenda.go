@@ -295,7 +295,7 @@ func (a *agenda) failed(begun, now time.Time) {
 	a.fails++
 	switch {
 	case !a.looked && a.fails == 1:
-		a.retryAt = now.Add(2 * time.Second)
+		a.retryAt = now.Add(a.pace.retry)
 		return
 	case !a.looked:
 		a.retryAt = maxTime(begun.Add(a.spread(a.pace.visit)), now)

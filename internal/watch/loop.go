@@ -16,8 +16,12 @@ import (
 // Deadlines of one call. The usual one is short, so that a hanging cluster is
 // named soon and its return is seen soon; now and then a failing cluster gets the
 // longest, in case it is only slow. A slow answer lengthens the usual one.
+//
+// Where a second address is asked before the first failure is named, both calls
+// and the pause between them fit into the ten seconds within which it has to be.
 const (
 	usualDeadline = 8 * time.Second
+	firstDeadline = 4300 * time.Millisecond
 	lastDeadline  = 30 * time.Second
 )
 
@@ -208,7 +212,11 @@ func (l *loop) deadline(c call, try bool) time.Duration {
 	if l.agenda.fails%6 == 2 && !try {
 		return lastDeadline
 	}
-	return max(usualDeadline, min(4*l.took[c.kind], lastDeadline))
+	usual := usualDeadline
+	if l.agenda.fails < 2 && !try && !c.ofNode() && len(l.sight.cluster.Authority.Addresses) > 1 {
+		usual = firstDeadline
+	}
+	return max(usual, min(4*l.took[c.kind], lastDeadline))
 }
 
 // fetch makes one call. A source that panics on odd input has given an answer that cannot be read.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/audit"
+	"berth/internal/authority"
 	"berth/internal/fleet"
 	"berth/internal/problem"
 )
@@ -213,6 +214,71 @@ func TestHangingCluster(t *testing.T) {
 		pass(40 * time.Second) // the longest attempt may be under way
 		if p := b.cluster(); p.Trouble != nil {
 			t.Errorf("still %+v", p.Trouble)
+		}
+	})
+}
+
+// Of a cluster with several addresses a second one is asked before it is named;
+// that, too, takes no more than ten seconds from when the first failing call began.
+func TestAFrozenClusterIsNamedWithinTenSeconds(t *testing.T) {
+	for name, c := range map[string]struct {
+		addresses int
+		looked    bool
+	}{"one address": {1, true}, "three addresses": {3, true}, "three that nobody looks at": {3, false}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cluster, f := lab()
+				for i := 1; i < c.addresses; i++ {
+					cluster.Authority.Addresses = append(cluster.Authority.Addresses, authority.Address{Host: fmt.Sprintf("10.0.0.%d", i+1), Port: 8006})
+				}
+				b := startWatcher(t, newFakeStore(cluster), func(fleet.Cluster) Source { return f })
+				defer b.stop()
+				if c.looked {
+					defer b.Watching("ann")()
+				}
+				pass(5 * time.Minute)
+				f.set(func(f *fakePVE) {
+					for _, what := range []string{"resources", "status", "tasks", "current", "addresses", "version", "permissions"} {
+						f.delay[what] = time.Hour
+					}
+				})
+				began := time.Now()
+				for f.count(began) == 0 {
+					pass(10 * time.Millisecond)
+				}
+				pass(10 * time.Second)
+				if p := b.cluster(); p.Trouble == nil || p.Trouble.Kind != string(problem.Timeout) {
+					t.Errorf("ten seconds after the first call it is %+v", p.Trouble)
+				}
+			})
+		})
+	}
+}
+
+// One address that hangs, of several, is no failure of the cluster.
+func TestOneFrozenAddressIsNoAlarm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster, f := lab()
+		cluster.Authority.Addresses = append(cluster.Authority.Addresses, authority.Address{Host: "10.0.0.2", Port: 8006})
+		b := startWatcher(t, newFakeStore(cluster), func(fleet.Cluster) Source { return f })
+		defer b.stop()
+		defer b.Watching("ann")()
+		pass(time.Minute)
+		f.set(func(f *fakePVE) {
+			for _, what := range []string{"resources", "status", "tasks"} {
+				f.delay[what] = time.Hour
+			}
+		})
+		began := time.Now()
+		for f.count(began) == 0 {
+			pass(10 * time.Millisecond)
+		}
+		f.set(func(f *fakePVE) { clear(f.delay) }) // the client's next call goes to the other address
+		for range 20 {
+			pass(time.Second)
+			if p := b.cluster(); p.Trouble != nil {
+				t.Fatalf("trouble %+v", p.Trouble)
+			}
 		}
 	})
 }
