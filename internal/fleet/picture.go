@@ -125,7 +125,7 @@ type Trouble struct {
 
 // Notice is something that limits what can be seen, and is no failure: a missing privilege.
 type Notice struct {
-	Code string `json:"code"` // stable: "no-containers-visible", "slow-updates", "no-node-numbers", "truncated", …
+	Code string `json:"code"` // stable: "no-containers-visible", "slow-updates", "no-node-numbers", "truncated", "unread-rows", …
 	Text string `json:"text"`
 	// Privilege is the missing one, with its path, when that is the reason: "Sys.Audit on /".
 	Privilege string `json:"privilege,omitempty"`

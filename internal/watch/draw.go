@@ -108,6 +108,12 @@ func (s *sight) notices() []fleet.Notice {
 		list = append(list, fleet.Notice{Code: "truncated",
 			Text: fmt.Sprintf("Only the first part of a very long list is shown (%d containers).", len(s.containers))})
 	}
+	if s.unread == 1 {
+		list = append(list, fleet.Notice{Code: "unread-rows", Text: "1 row of the list of containers and nodes could not be read and is left out."})
+	} else if s.unread > 1 {
+		list = append(list, fleet.Notice{Code: "unread-rows",
+			Text: fmt.Sprintf("%d rows of the list of containers and nodes could not be read and are left out.", s.unread)})
+	}
 	if !s.quorate {
 		list = append(list, fleet.Notice{Code: "no-quorum",
 			Text: s.cluster.Name + " has no quorum: Proxmox refuses changes until more of its nodes are back."})

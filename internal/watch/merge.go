@@ -15,7 +15,7 @@ import (
 // them; a container that is no longer listed is gone only if its node is up.
 func (s *sight) takeResources(r Resources, now time.Time) effects {
 	e := s.answered(now)
-	s.seenAt, s.vms, s.cut = now, r.VMs, r.Cut
+	s.seenAt, s.vms, s.cut, s.unread = now, r.VMs, r.Cut, r.Unread
 	e.add(s.takeNodeRows(r.Nodes, now))
 
 	rows := s.rows(s.notGone(r.Guests, now))
@@ -55,6 +55,8 @@ func (s *sight) rows(guests []Guest) []Guest {
 	for _, g := range guests {
 		if g.VMID >= fleet.MinVMID && g.VMID <= fleet.MaxVMID && s.node(g.Node) != nil {
 			rows = append(rows, g)
+		} else {
+			s.unread++
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b Guest) int {

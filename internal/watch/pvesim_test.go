@@ -246,6 +246,9 @@ func TestSimulatedFaults(t *testing.T) {
 		{"error-500", "pve1", map[string]string{"path": "/cluster/tasks", "message": "got timeout"}, func(p *fleet.ClusterPicture) bool {
 			return p.Trouble == nil && slices.ContainsFunc(p.Notices, func(n fleet.Notice) bool { return n.Code == "partial-tasks" })
 		}, false},
+		{"dotdot-names", "", nil, func(p *fleet.ClusterPicture) bool {
+			return p.Trouble == nil && slices.ContainsFunc(p.Notices, func(n fleet.Notice) bool { return n.Code == "unread-rows" })
+		}, false},
 		{"permission-lost", "", nil, func(p *fleet.ClusterPicture) bool {
 			return slices.ContainsFunc(p.Notices, func(n fleet.Notice) bool { return n.Code == "no-containers-visible" })
 		}, false},

@@ -30,6 +30,7 @@ type sight struct {
 	addresses   map[fleet.VMID]addressed
 	vms         int
 	cut         bool
+	unread      int // rows of the last list that could not be read
 	quorate     bool
 	version     string // of the node that answers
 	answering   string

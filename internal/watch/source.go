@@ -55,13 +55,14 @@ type CloseSource interface {
 }
 
 // Resources is one answer of /cluster/resources. Rows that could not be read at
-// all are left out by the Source; what is odd inside a row is the watcher's to
-// judge.
+// all are left out by the Source, and counted; what is odd inside a row is the
+// watcher's to judge.
 type Resources struct {
 	Guests []Guest   // containers only
 	Nodes  []NodeRow // every member, for any login
 	VMs    int       // how many rows were virtual machines
 	Cut    bool      // rows beyond a limit were left out
+	Unread int       // rows that made no sense and were left out
 }
 
 // Guest is a container as one answer tells of it. What was not told is zero.

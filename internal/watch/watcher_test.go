@@ -10,6 +10,36 @@ import (
 	"berth/internal/problem"
 )
 
+func TestRowsThatCannotBeReadAreSaid(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		pass(5 * time.Second)
+		notice := func() (text string) {
+			for _, n := range b.cluster().Notices {
+				if n.Code == "unread-rows" {
+					text = n.Text
+				}
+			}
+			return text
+		}
+		if text := notice(); text != "" {
+			t.Errorf("all can be read, and it says %q", text)
+		}
+		f.set(func(f *fakePVE) {
+			f.res.Unread = 2
+			f.res.Guests = append(f.res.Guests, Guest{VMID: 100, Node: "../../etc"}, Guest{VMID: 7, Node: "pve1"})
+		})
+		pass(12 * time.Second)
+		if text := notice(); text != "4 rows of the list of containers and nodes could not be read and are left out." {
+			t.Errorf("it says %q", text)
+		}
+		f.set(func(f *fakePVE) { f.res.Unread, f.res.Guests = 0, f.res.Guests[:len(f.res.Guests)-2] })
+		pass(12 * time.Second)
+		if text := notice(); text != "" {
+			t.Errorf("it still says %q", text)
+		}
+	})
+}
+
 func TestPictureShowsTheCluster(t *testing.T) {
 	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
 		p := b.cluster()

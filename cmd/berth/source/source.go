@@ -21,7 +21,7 @@ func (s source) Resources(ctx context.Context) (watch.Resources, error) {
 	if err != nil {
 		return watch.Resources{}, err
 	}
-	out := watch.Resources{Cut: list.Cut}
+	out := watch.Resources{Cut: list.Cut, Unread: list.Skipped}
 	for _, r := range list.Rows {
 		switch r.Type {
 		case "lxc":

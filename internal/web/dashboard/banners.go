@@ -180,13 +180,14 @@ var noticeTitles = map[string]string{
 	"no-containers-visible": "Tokens that may see no containers: they lack VM.Audit",
 	"slow-updates":          "Slower updates: tokens lack Sys.Audit",
 	"no-node-numbers":       "Load and memory of some nodes are not shown: tokens lack Sys.Audit there",
+	"unread-rows":           "Lists of containers and nodes have rows that could not be read",
 	"no-quorum":             "Clusters without quorum: Proxmox refuses changes there",
 	"first":                 "Looking at clusters for the first time",
 }
 
 func (c *clusterRows) noticeBanner(n fleet.Notice) banner {
 	b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, n.Text)}
-	if n.Code == "no-containers-visible" || n.Code == "no-quorum" {
+	if n.Code == "no-containers-visible" || n.Code == "no-quorum" || n.Code == "unread-rows" {
 		b.Tone = string(kit.Warning)
 	}
 	if n.Privilege != "" {
