@@ -28,6 +28,7 @@ type options struct {
 	Port       int           `help:"The port with --listen-base; 0 takes a free one."`
 	Control    string        `help:"Serve the control address here, as 127.0.0.1:0; empty for none."`
 	TaskTime   float64       `default:"1" help:"Factor on the time that tasks take."`
+	CallTime   float64       `default:"1" help:"Factor on the time that calls themselves take."`
 	Life       time.Duration `help:"About so often something happens by itself, as 30s: backups, reboots, moves; 0 for never."`
 	AuthDelay  string        `default:"3s" help:"Delay before each 401."`
 }
@@ -67,7 +68,7 @@ func run(ctx context.Context, o options, out io.Writer) error {
 }
 
 func (o options) config() (pvesim.Config, error) {
-	cfg := pvesim.Config{Seed: o.Seed, TaskTime: o.TaskTime, Life: o.Life, Clusters: o.fleet()}
+	cfg := pvesim.Config{Seed: o.Seed, TaskTime: o.TaskTime, CallTime: o.CallTime, Life: o.Life, Clusters: o.fleet()}
 	delay, err := time.ParseDuration(o.AuthDelay)
 	if err != nil {
 		return cfg, fmt.Errorf("--auth-delay: %w", err)

@@ -19,7 +19,7 @@ import (
 //	crash, reboot-inside                    no task: the guest does it by itself
 //	tag TAG, untag TAG, lock KIND, unlock, protect, unprotect, rename NAME,
 //	note or description TEXT, startup ORDER, set KEY VALUE, unset KEY,
-//	pending KEY VALUE, pool NAME, ha STATE   no task: configuration
+//	pending KEY [VALUE], pool NAME, ha STATE   no task: configuration
 //
 // The error is Proxmox's own refusal.
 func (c *Cluster) Act(vmid int, what string) error {
@@ -72,10 +72,14 @@ func (c *Cluster) act(vmid int, verb string, args []string, at time.Time) error 
 			g.ha = &haState{state: arg(0)}
 		}
 	case "pending":
-		if arg(1) == "" {
-			return fmt.Errorf("pending wants a key and a value")
+		switch len(args) {
+		case 0:
+			return fmt.Errorf("pending wants a key")
+		case 1:
+			g.putPending(arg(0), change{remove: true})
+		default:
+			g.putPending(arg(0), change{value: g.normal(arg(0), strings.Join(args[1:], " "))})
 		}
-		g.putPending(arg(0), change{value: g.normal(arg(0), strings.Join(args[1:], " "))})
 	default:
 		if !g.rewrite(verb, args, rest) {
 			return fmt.Errorf("no such verb")

@@ -184,9 +184,34 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 // for a lock file or for quorum, keeps its worker.
 const workers = 3
 
+// usualCall is what a call takes on a real node; others take two milliseconds.
+var usualCall = map[string]time.Duration{
+	"/nodes/{node}/lxc/{vmid}/status/current": 40 * time.Millisecond, "/nodes/{node}/lxc/{vmid}/interfaces": 55 * time.Millisecond,
+	"/nodes/{node}/lxc/{vmid}": 55 * time.Millisecond, "/nodes/{node}/lxc/{vmid}/rrddata": 12 * time.Millisecond,
+	"/nodes/{node}/tasks/{upid}/status": 8 * time.Millisecond, "/nodes/{node}/tasks/{upid}/log": 10 * time.Millisecond,
+	"/cluster/resources": 5 * time.Millisecond, "/nodes/{node}/status": 7 * time.Millisecond,
+}
+
+// spend lets a call take its time.
+func (cl *call) spend(ep *endpoint) {
+	factor := cl.cluster.sim.cfg.CallTime
+	if factor == 0 {
+		return
+	}
+	took, known := usualCall[ep.path]
+	switch {
+	case ep.method != "GET" && ep.onNode:
+		took = 45 * time.Millisecond
+	case !known:
+		took = 2 * time.Millisecond
+	}
+	cl.cluster.sim.pause(time.Duration(float64(took) * factor))
+}
+
 // work serves a call within one of the daemon's workers.
 func (cl *call) work(ep *endpoint) (any, error) {
 	if !ep.protected {
+		cl.spend(ep)
 		return cl.serve(ep)
 	}
 	select {
@@ -195,6 +220,7 @@ func (cl *call) work(ep *endpoint) (any, error) {
 		return nil, failed("received interrupt")
 	}
 	defer func() { <-cl.node.workers }()
+	cl.spend(ep)
 	cl.at = cl.cluster.sim.now()
 	data, err := cl.serve(ep)
 	if sl, ok := data.(slow); ok {

@@ -15,6 +15,7 @@ type Config struct {
 	AuthDelay time.Duration                     // before each 401; 0: 3 s as PVE does; negative: none
 	TaskTime  float64                           // factor on the time that tasks and PVE's own waits (595, 596, no quorum) take; 0: 1
 	Listen    func(cluster, node string) string // address of each node; nil: 127.0.0.1:0
+	CallTime  float64                           // factor on the time that calls themselves take on a real node; 0: they take none
 	Now       func() time.Time                  // nil: time.Now
 	Life      time.Duration                     // about so often something happens by itself: backups, reboots, moves; 0: never
 	LagTime   time.Duration                     // how far /cluster/resources may lag behind; 0: 10 s as PVE does; negative: not at all

@@ -59,11 +59,17 @@ var (
 
 const fourForm = `(\d{1,3}\.){3}\d{1,3}`
 
-// formats are Proxmox's named formats, each with the words it refuses in.
-var formats = map[string]struct {
+type format struct {
 	ok    *regexp.Regexp
-	words string
-}{
+	words string // %s stands for the value
+}
+
+func (f format) refuse(v string) string {
+	return "invalid format - " + strings.Replace(f.words, "%s", v, 1)
+}
+
+// formats are Proxmox's named formats, each with the words it refuses in.
+var formats = map[string]format{
 	"pve-vmid":             {regexp.MustCompile(`^[1-9][0-9]{2,8}$`), "value does not look like a valid VM ID\n"},
 	"pve-node":             {regexp.MustCompile(`^[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`), "value does not look like a valid node name\n"},
 	"pve-userid":           {regexp.MustCompile(`^[^\s:/]+@[A-Za-z][A-Za-z0-9._-]+$`), "value does not look like a valid user name\n"},
@@ -74,10 +80,10 @@ var formats = map[string]struct {
 	"dns-name":             {regexp.MustCompile(`^([a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?\.)*[a-zA-Z0-9]([a-zA-Z0-9-]*[a-zA-Z0-9])?$`), "value does not look like a valid DNS name\n"},
 	"pve-tag":              {regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_+.-]*$`), "invalid characters in tag\n"},
 	"pve-startup-order":    {regexp.MustCompile(`^(\d+|(order|up|down)=\d+)(,(order|up|down)=\d+)*$`), "unable to parse startup options\n"},
-	"pve-volume-id":        {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]:.+$`), "unable to parse volume ID\n"},
-	"pve-ct-timezone":      {regexp.MustCompile(`^(host|UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2})$`), "invalid time zone\n"},
+	"pve-volume-id":        {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9._-]*[a-zA-Z0-9]:.+$`), "unable to parse volume ID '%s'\n"},
+	"pve-ct-timezone":      {regexp.MustCompile(`^(host|UTC|[A-Za-z]+(/[A-Za-z0-9_+-]+){0,2})$`), "invalid time zone '%s'\n"},
 	"pve-lxc-mp-string":    {regexp.MustCompile(`^[^\x00-\x1f]+$`), "invalid mount point\n"},
-	"pve-lxc-dev-string":   {regexp.MustCompile(`^/dev/[^\x00-\x1f]+$`), "/dev/ is not a valid device path\n"},
+	"pve-lxc-dev-string":   {regexp.MustCompile(`^/dev/[^\x00-\x1f]+$`), "device path must start with /dev/\n"},
 	"disk-size":            {regexp.MustCompile(`^\d+(\.\d+)?[KMGT]?$`), "value does not look like a valid disk size\n"},
 	"mac-addr":             {regexp.MustCompile(`^(?i)[0-9a-f][02468ace](:[0-9a-f]{2}){5}$`), "value does not look like a valid unicast MAC address\n"},
 	"ipv4":                 {regexp.MustCompile(`^` + fourForm + `$`), "value is not a valid IPv4 address\n"},
@@ -85,7 +91,7 @@ var formats = map[string]struct {
 	"pve-ipv4-config":      {regexp.MustCompile(`^(dhcp|manual|` + fourForm + `/\d{1,2})$`), "value does not look like a valid ipv4 network configuration\n"},
 	"pve-ipv6-config":      {regexp.MustCompile(`^(auto|dhcp|manual|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/\d{1,3})$`), "value does not look like a valid ipv6 network configuration\n"},
 	"lxc-ip-with-ll-iface": {regexp.MustCompile(`^(` + fourForm + `|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%\w+)?)$`), "value does not look like a valid IP address or link-local IPv6 with interface\n"},
-	"pve-configid":         {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]+$`), "invalid configuration ID\n"},
+	"pve-configid":         {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]+$`), "invalid configuration ID '%s'\n"},
 	"pve-priv":             {regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)+$`), "invalid privilege\n"},
 }
 
@@ -228,13 +234,13 @@ func (p param) checkFormat(v string) string {
 	}
 	if !isList {
 		if !f.ok.MatchString(v) {
-			return "invalid format - " + f.words
+			return f.refuse(v)
 		}
 		return ""
 	}
 	for _, item := range splitList(v) {
 		if !f.ok.MatchString(item) {
-			return "invalid format - " + f.words
+			return f.refuse(item)
 		}
 	}
 	return ""

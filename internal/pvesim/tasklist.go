@@ -69,25 +69,30 @@ const (
 	stopTaskTime = time.Second // PVE looks after a second whether the task has ended
 )
 
-// told are the tasks that a node tells the others of, newest first.
+// told are the tasks that a node tells the others of: running ones, then
+// finished ones, each with the newest start first.
 func (n *Node) told() []*task {
 	list := make([]*task, 0, toldTasks)
 	for i := len(n.active) - 1; i >= 0 && len(list) < toldAtMost; i-- {
 		list = append(list, n.active[i])
 	}
+	running := len(list)
 	for i := len(n.archive) - 1; i >= 0 && len(list) < toldTasks; i-- {
 		list = append(list, n.archive[i])
 	}
+	slices.SortStableFunc(list[running:], func(a, b *task) int { return b.start.Compare(a.start) })
 	return list
 }
 
 // clusterTasks needs Sys.Audit on / for the tasks of others; a token without it
-// sees nothing, not even its own.
+// sees nothing, not even its own. The nodes come in no order.
 func clusterTasks(cl *call) (any, error) {
 	c := cl.cluster
 	all := c.may(cl.who, "/", "Sys.Audit") && !c.faultOn("permission-lost", cl.via)
+	nodes := slices.Clone(c.nodes)
+	shuffle(nodes)
 	var list []*task
-	for _, n := range c.nodes {
+	for _, n := range nodes {
 		if n.dead() {
 			continue
 		}
@@ -97,15 +102,6 @@ func clusterTasks(cl *call) (any, error) {
 			}
 		}
 	}
-	slices.SortStableFunc(list, func(a, b *task) int {
-		if a.done != b.done {
-			if a.done {
-				return 1
-			}
-			return -1
-		}
-		return b.start.Compare(a.start)
-	})
 	rows := make([]obj, 0, len(list))
 	for _, t := range list {
 		rows = append(rows, t.inClusterList())

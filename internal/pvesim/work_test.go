@@ -541,3 +541,12 @@ func TestEveryInterfaceIsTold(t *testing.T) {
 		t.Errorf("without a network: %v", all)
 	}
 }
+
+func TestCallsTakeTheirTimeWhereWanted(t *testing.T) {
+	_, _, at := lab(t, Config{CallTime: 1})
+	began := time.Now()
+	at("pve1").get("/nodes/pve1/lxc/100/status/current")
+	if took := time.Since(began); took < 40*time.Millisecond {
+		t.Errorf("it took %v", took)
+	}
+}
