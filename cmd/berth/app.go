@@ -48,8 +48,8 @@ type app struct {
 	act     *act.Service
 	jobs    *jobs.Engine
 	metrics *web.Metrics
-	streams interface{ Close() } // of the dashboard; set with the site
-	nodes   *nodes.Pages         // set with the site
+	streams []interface{ Close() } // of pages; set with the site
+	nodes   *nodes.Pages           // set with the site
 }
 
 // open opens the store and fits everything that needs no listener.

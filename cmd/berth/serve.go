@@ -154,7 +154,9 @@ func (a *app) serve(ctx context.Context, l *listener) error {
 	}
 	group.Go(func() error {
 		<-ctx.Done()
-		a.streams.Close()
+		for _, s := range a.streams {
+			s.Close()
+		}
 		endRequests()
 		stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
 		defer cancel()

@@ -5,9 +5,13 @@ import (
 	"time"
 
 	"berth/cmd/berth/reach"
+	"berth/internal/fleet"
+	"berth/internal/jobs"
+	"berth/internal/ops/act"
 	"berth/internal/ops/connect"
 	"berth/internal/web"
 	"berth/internal/web/activity"
+	"berth/internal/web/containers"
 	"berth/internal/web/dashboard"
 	"berth/internal/web/kit"
 	"berth/internal/web/nodes"
@@ -26,25 +30,37 @@ type routes []kit.Route
 
 func (r routes) Routes() []kit.Route { return r }
 
+// work tells pages what is being done: by whom says the verb, that it changed the engine.
+type work struct {
+	acts   *act.Service
+	engine *jobs.Engine
+}
+
+func (w work) Busy(owner string) map[fleet.ContainerID]fleet.Busy { return w.acts.Busy(owner) }
+
+func (w work) Subscribe(owner string) (<-chan struct{}, func()) { return w.engine.Subscribe(owner) }
+
 // site is every page of Berth behind one handler.
 func (a *app) site(l *listener) (http.Handler, error) {
 	var site *web.Server
 	doors := signinpages.New(a.signin, func(path string) bool { return site.IsPage(path) })
 	board := dashboard.New(a.watcher, a.signin, time.Now)
-	a.streams = board
+	single := containers.New(containers.Options{Eyes: a.watcher, Past: a.store, Work: work{a.act, a.jobs}, Sessions: a.signin, Now: time.Now})
+	a.streams = append(a.streams, board, single)
 	a.nodes = nodes.New(a.connect, a.watcher, time.Now)
 	var err error
 	site, err = web.New(web.Options{
 		Door: l.door,
 		Pages: web.Pages{
-			SignIn:    doors,
-			Dashboard: board,
-			Nodes:     a.nodes,
-			Templates: templates.New(),
-			Packages:  packages.New(),
-			Activity:  activity.New(a.store, time.Now),
-			Settings:  settings.New(a.signin, time.Now),
-			Kit:       routes(kit.Routes(board)),
+			SignIn:     doors,
+			Dashboard:  board,
+			Containers: single,
+			Nodes:      a.nodes,
+			Templates:  templates.New(),
+			Packages:   packages.New(),
+			Activity:   activity.New(a.store, time.Now),
+			Settings:   settings.New(a.signin, time.Now),
+			Kit:        routes(kit.Routes(board)),
 		},
 		Viewer:       doors.Viewer,
 		TurnedAway:   a.signin.TurnedAway,

@@ -11,20 +11,21 @@ type Rooms interface{ Routes() []kit.Route }
 
 // Pages are all rooms of Berth. To add one: a folder, and a line here and in siteMap.
 type Pages struct {
-	SignIn    Rooms // /login, /set-up, /sign-out
-	Dashboard Rooms // /, /live, /fleet.json
-	Nodes     Rooms // /settings/nodes
-	Templates Rooms // /templates
-	Packages  Rooms // /templates/packages
-	Activity  Rooms // /activity
-	Settings  Rooms // /settings, and all below it but nodes
-	Kit       Rooms // /assets, /preferences, /palette.json
+	SignIn     Rooms // /login, /set-up, /sign-out
+	Dashboard  Rooms // /, /live, /fleet.json
+	Containers Rooms // /containers/{cluster}/{vmid}
+	Nodes      Rooms // /settings/nodes
+	Templates  Rooms // /templates
+	Packages   Rooms // /templates/packages
+	Activity   Rooms // /activity
+	Settings   Rooms // /settings, and all below it but nodes
+	Kit        Rooms // /assets, /preferences, /palette.json
 }
 
 // siteMap is every route of every room.
 func siteMap(p Pages) []kit.Route {
 	var all []kit.Route
-	for _, r := range []Rooms{p.SignIn, p.Dashboard, p.Nodes, p.Templates, p.Packages, p.Activity, p.Settings, p.Kit} {
+	for _, r := range []Rooms{p.SignIn, p.Dashboard, p.Containers, p.Nodes, p.Templates, p.Packages, p.Activity, p.Settings, p.Kit} {
 		if r != nil {
 			all = append(all, r.Routes()...)
 		}

@@ -424,3 +424,19 @@ func (p *Page) shot(name string) {
 	p.must(err)
 	p.must(os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644))
 }
+
+// whole saves a picture of the whole page, as long as it is.
+func (p *Page) whole(name string) {
+	p.t.Helper()
+	if os.Getenv("BERTH_SCREENSHOTS") == "" {
+		return
+	}
+	height := eval[int64](p, `document.documentElement.scrollHeight`)
+	size := func(height int64) {
+		call(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: p.screen.Width, Height: height, DeviceScaleFactor: 1, Mobile: p.screen.Phone})
+	}
+	size(height)
+	defer size(p.screen.Height)
+	p.shot(name)
+}

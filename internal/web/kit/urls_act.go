@@ -48,3 +48,15 @@ func (urls) ActivityLive() string { return "/activity/live" }
 func (urls) ActivityOf(id fleet.ContainerID) string {
 	return "/activity?" + url.Values{"container": {id.String()}}.Encode()
 }
+
+// ContainerEvents is the timeline of one container.
+func (u urls) ContainerEvents(id fleet.ContainerID) string { return u.Container(id) + "/events" }
+
+// ContainerLive is the stream of what changes on a container's page.
+func (u urls) ContainerLive(id fleet.ContainerID) string { return u.Container(id) + "/live" }
+
+// ContainerRead is where Proxmox is asked for everything about a container now.
+func (u urls) ContainerRead(id fleet.ContainerID) string { return u.Container(id) + "/read" }
+
+// ContainerTaskLog is where the log of one of Proxmox's tasks is asked for.
+func (u urls) ContainerTaskLog(id fleet.ContainerID) string { return u.Container(id) + "/tasks/log" }

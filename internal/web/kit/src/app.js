@@ -13,3 +13,4 @@ import "./js/palette.js";
 import "../../dashboard/js/page.js";
 import "../../signin/js/page.js";
 import "../../jobs/js/page.js";
+import "../../containers/js/page.js";
