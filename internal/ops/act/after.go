@@ -21,12 +21,8 @@ func Forceable(st job.Step) bool {
 }
 
 // Force stops the container that did not shut down in time, as a job of its own.
-func (s *Service) Force(ctx context.Context, v account.Viewer, id job.ID, n int) (job.ID, error) {
+func (s *Service) Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error) {
 	owner := string(v.User.ID)
-	j, err := s.store.Job(ctx, owner, id)
-	if err != nil {
-		return "", err
-	}
 	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 2 * MaxTargets})
 	if err != nil {
 		return "", err
@@ -38,7 +34,7 @@ func (s *Service) Force(ctx context.Context, v account.Viewer, id job.ID, n int)
 	if !ok || !Forceable(steps[n]) {
 		return "", problem.New(problem.Conflict, "There is nothing here to be forced.", "Only a container that did not shut down in time can be.")
 	}
-	made, err := s.Do(ctx, v, j.Address, fleet.ActionRequest{Action: fleet.ActStop, Targets: []fleet.ContainerID{target}, Once: "force/" + string(id) + "/" + steps[n].Subject})
+	made, err := s.Do(ctx, v, address, fleet.ActionRequest{Action: fleet.ActStop, Targets: []fleet.ContainerID{target}, Once: "force/" + string(id) + "/" + steps[n].Subject})
 	if err != nil {
 		return "", err
 	}

@@ -66,7 +66,7 @@ func TestTwoActionsOnOneContainer(t *testing.T) {
 	y := newYardAt(t, 0.2, "", pvesim.NodeSpec{Name: "pve1", CTs: cts(true, 100, 101)})
 	first := y.do(y.request(fleet.ActShutdown, 100))
 	_, err := y.act.Do(t.Context(), y.viewer, "192.0.2.7", y.request(fleet.ActStop, 100))
-	wants(t, err, problem.Conflict, "Shutting down web100")
+	wants(t, err, problem.Conflict, "Shutting down")
 	wants(t, err, problem.Conflict, "ann@pve")
 	// A few of which one is busy: the others are done.
 	both := y.ended(y.do(y.request(fleet.ActStop, 100, 101)))
@@ -198,14 +198,14 @@ func TestAShutdownMayBeForcedAfterwardsOrBeforehand(t *testing.T) {
 	if st.State != job.Failed || st.Problem != string(problem.Timeout) {
 		t.Fatalf("%s: %s", st.State, st.Detail)
 	}
-	id, err := y.act.Force(t.Context(), y.viewer, st.Job, st.N)
+	id, err := y.act.Force(t.Context(), y.viewer, "192.0.2.7", st.Job, st.N)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if forced := y.ended(id)[0]; forced.State != job.Done || forced.Kind != "stop" {
 		t.Errorf("forced: %+v", forced)
 	}
-	if _, err := y.act.Force(t.Context(), y.viewer, st.Job, st.N); err == nil {
+	if _, err := y.act.Force(t.Context(), y.viewer, "192.0.2.7", st.Job, st.N); err == nil {
 		t.Error("it was forced twice")
 	}
 	r := y.request(fleet.ActShutdown, 101)
@@ -259,7 +259,7 @@ func TestNobodyActsOnAnothersContainer(t *testing.T) {
 	wants(t, y.act.Begin(t.Context(), other, id), problem.NotFound, "")
 	_, err = y.act.Retry(t.Context(), other, id)
 	wants(t, err, problem.NotFound, "")
-	_, err = y.act.Force(t.Context(), other, id, 0)
+	_, err = y.act.Force(t.Context(), other, "", id, 0)
 	wants(t, err, problem.NotFound, "")
 	y.ended(id)
 }
@@ -444,7 +444,7 @@ func TestManyStayWithinTheLimits(t *testing.T) {
 		t.Errorf("%+v", tally)
 	}
 	for _, n := range y.lab.Nodes() {
-		if most := y.lab.MostTasks(n.Name()); most > 4 || most < 2 {
+		if most := y.lab.MostAtOnce(n.Name()); most > 4 || most < 2 {
 			t.Errorf("%s had %d tasks at once", n.Name(), most)
 		}
 	}
