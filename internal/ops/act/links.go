@@ -57,6 +57,7 @@ func (k *link) leave() {
 	if k.links.open[k.cluster.ID] == k {
 		delete(k.links.open, k.cluster.ID)
 	}
+	k.pulse.end()
 	k.Close()
 }
 

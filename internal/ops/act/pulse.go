@@ -25,9 +25,15 @@ type pulse struct {
 	follows int
 	waiting map[string]chan struct{} // by UPID
 	listing bool
+	ctx     context.Context // of the connection
+	end     context.CancelFunc
 }
 
-func newPulse(c Connection) *pulse { return &pulse{conn: c, waiting: map[string]chan struct{}{}} }
+func newPulse(c Connection) *pulse {
+	p := &pulse{conn: c, waiting: map[string]chan struct{}{}}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	return p
+}
 
 // join counts one more task that is followed, until leave.
 func (p *pulse) join() (leave func()) {
@@ -44,7 +50,7 @@ func (p *pulse) join() (leave func()) {
 // wait returns when the task should be asked for: after pace while few are
 // followed, else when the list says that it ended or does not tell of it.
 func (p *pulse) wait(ctx context.Context, upid string, pace time.Duration) error {
-	told, crowded := p.enter(ctx, upid)
+	told, crowded := p.enter(upid)
 	if crowded {
 		pace = slowest
 		defer p.exit(upid)
@@ -60,7 +66,7 @@ func (p *pulse) wait(ctx context.Context, upid string, pace time.Duration) error
 	return nil
 }
 
-func (p *pulse) enter(ctx context.Context, upid string) (told chan struct{}, crowded bool) {
+func (p *pulse) enter(upid string) (told chan struct{}, crowded bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.follows <= crowd {
@@ -70,8 +76,7 @@ func (p *pulse) enter(ctx context.Context, upid string) (told chan struct{}, cro
 	p.waiting[upid] = told
 	if !p.listing {
 		p.listing = true
-		// Who began it may leave before the others do.
-		go p.list(context.WithoutCancel(ctx))
+		go p.list()
 	}
 	return told, true
 }
@@ -83,9 +88,15 @@ func (p *pulse) exit(upid string) {
 }
 
 // list reads the cluster's tasks while anybody waits.
-func (p *pulse) list(ctx context.Context) {
+func (p *pulse) list() {
+	tick := time.NewTicker(listEvery)
+	defer tick.Stop()
 	for {
-		time.Sleep(listEvery)
+		select {
+		case <-tick.C:
+		case <-p.ctx.Done():
+			return
+		}
 		p.mu.Lock()
 		if len(p.waiting) == 0 {
 			p.listing = false
@@ -93,7 +104,7 @@ func (p *pulse) list(ctx context.Context) {
 			return
 		}
 		p.mu.Unlock()
-		running, err := p.conn.Tasks(ctx)
+		running, err := p.conn.Tasks(p.ctx)
 		if err != nil {
 			continue // each is asked for by itself after a while
 		}
