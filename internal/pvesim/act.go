@@ -214,7 +214,7 @@ func (c *Cluster) migrate(g *guest, to string, at time.Time) error {
 		return fmt.Errorf("no node %q in %s", to, c.name)
 	}
 	if target == g.node {
-		return fmt.Errorf("target is local node.")
+		return fmt.Errorf("target is local node")
 	}
 	c.begin(g.node, "vzmigrate", g.id(), otherHands, at, c.migrating(g, target))
 	return nil

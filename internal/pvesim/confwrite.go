@@ -56,7 +56,7 @@ func writeConfig(cl *call) (any, error) {
 		return nil, err
 	}
 	if !cl.cluster.quorate() {
-		return nil, failed("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", cl.node.spec.Name, g.vmid, 1100+cl.node.index)
+		return nil, failed("%s", cannotWrite(g, 1100+cl.node.index))
 	}
 	bad := g.apply(e)
 	g.record(cl.at)

@@ -46,7 +46,22 @@ func destroyRunning(vmid int) string {
 // destroying removes the volumes first and the configuration last, so that
 // without quorum the disk is gone and the configuration stays.
 func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
-	check := func(t *task, at time.Time) string {
+	took, stop := usualTime["vzdestroy"], step{do: c.halted(n, vmid)}
+	if g := c.ct(n, vmid); g != nil && g.running {
+		stop.takes = usualTime["vzstop"]
+	}
+	return work{
+		plan: []step{{lock: true, do: c.destroyable(n, vmid, force, purge)}, stop,
+			{takes: took * 8 / 10, do: c.volumesRemoved(n, vmid)}, {takes: took * 2 / 10, do: c.purged(n, vmid, purge)}},
+		broken: func(time.Time) string {
+			return fmt.Sprintf("lvremove 'pve/vm-%d-disk-0' error:   Logical volume pve/vm-%d-disk-0 in use.", vmid, vmid)
+		},
+	}
+}
+
+// destroyable asks again what was asked before the task began.
+func (c *Cluster) destroyable(n *Node, vmid int, force, purge bool) func(*task, time.Time) string {
+	return func(t *task, _ time.Time) string {
 		g := c.ct(n, vmid)
 		if g == nil {
 			return missingText(n, fmt.Sprint(vmid))
@@ -62,7 +77,10 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 		}
 		return ""
 	}
-	volumes := func(t *task, at time.Time) string {
+}
+
+func (c *Cluster) volumesRemoved(n *Node, vmid int) func(*task, time.Time) string {
+	return func(t *task, _ time.Time) string {
 		g := c.ct(n, vmid)
 		if g == nil {
 			return missingText(n, fmt.Sprint(vmid))
@@ -74,12 +92,20 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 		}
 		g.diskless = true
 		if !c.quorate() {
-			return fmt.Sprintf("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", n.spec.Name, vmid, t.pid)
+			return cannotWrite(g, t.pid)
 		}
 		g.set("lock", "destroyed")
 		return ""
 	}
-	config := func(t *task, at time.Time) string {
+}
+
+// cannotWrite is what writing a configuration file without quorum says.
+func cannotWrite(g *guest, pid int) string {
+	return fmt.Sprintf("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", g.node.spec.Name, g.vmid, pid)
+}
+
+func (c *Cluster) purged(n *Node, vmid int, purge bool) func(*task, time.Time) string {
+	return func(t *task, _ time.Time) string {
 		g := c.ct(n, vmid)
 		if g == nil {
 			return ""
@@ -92,16 +118,6 @@ func (c *Cluster) destroying(n *Node, vmid int, force, purge bool) work {
 		}
 		c.forget(g)
 		return ""
-	}
-	took, stop := usualTime["vzdestroy"], step{do: c.halted(n, vmid)}
-	if g := c.ct(n, vmid); g != nil && g.running {
-		stop.takes = usualTime["vzstop"]
-	}
-	return work{
-		plan: []step{{lock: true, do: check}, stop, {takes: took * 8 / 10, do: volumes}, {takes: took * 2 / 10, do: config}},
-		broken: func(time.Time) string {
-			return fmt.Sprintf("lvremove 'pve/vm-%d-disk-0' error:   Logical volume pve/vm-%d-disk-0 in use.", vmid, vmid)
-		},
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 )
 
 // stamp begins the lines of a migration's log.
-func stamp(at time.Time) string { return at.UTC().Format("2006-01-02 15:04:05 ") }
+func stamp(at time.Time) string { return second(at) + " " }
 
 // migrating is the plan of moving a container to another member. Its lock is
 // set from the beginning.
@@ -84,64 +84,6 @@ func (c *Cluster) startedThere(vmid int, target *Node) func(*task, time.Time) st
 		t := c.begin(target, "vzstart", g.id(), otherHands, at, work{})
 		t.start = at.Add(-t.scaled(usualTime["vzstart"]))
 		return ""
-	}
-}
-
-// backingUp locks the container and writes what vzdump writes.
-func (c *Cluster) backingUp(n *Node, vmid int) work {
-	unlock := func(time.Time) {
-		if g := c.ct(n, vmid); g != nil && g.lock == "backup" {
-			g.setLock("")
-		}
-	}
-	begin := func(t *task, at time.Time) string {
-		g := c.ct(n, vmid)
-		t.say("INFO: starting new backup job: vzdump %d --mode snapshot --storage local --compress zstd --node %s", vmid, n.spec.Name)
-		fail := func(why string) string {
-			t.say("ERROR: Backup of VM %d failed - %s", vmid, why)
-			t.say("INFO: Failed at %s", at.UTC().Format("2006-01-02 15:04:05"))
-			t.say("INFO: Backup job finished with errors")
-			return "job errors"
-		}
-		if g == nil {
-			return fail(fmt.Sprintf("unable to find VM '%d'", vmid))
-		}
-		t.say("INFO: Starting Backup of VM %d (lxc)", vmid)
-		t.say("INFO: Backup started at %s", at.UTC().Format("2006-01-02 15:04:05"))
-		switch {
-		case g.lock != "":
-			return fail(lockedText(g))
-		case !c.quorate():
-			return fail(fmt.Sprintf("unable to open file '/etc/pve/nodes/%s/lxc/%d.conf.tmp.%d' - Permission denied", n.spec.Name, vmid, t.pid))
-		}
-		g.set("lock", "backup")
-		t.say("INFO: status = %s", map[bool]string{true: "running", false: "stopped"}[g.running])
-		t.say("INFO: CT Name: %s", g.shownName(g.name))
-		t.say("INFO: including mount point rootfs ('/') in backup")
-		t.say("INFO: backup mode: snapshot")
-		t.say("INFO: ionice priority: 7")
-		t.say("INFO: create storage snapshot 'vzdump'")
-		t.say("INFO: creating vzdump archive '/var/lib/vz/dump/vzdump-lxc-%d-%s.tar.zst'", vmid, at.UTC().Format("2006_01_02-15_04_05"))
-		return ""
-	}
-	end := func(t *task, at time.Time) string {
-		unlock(at)
-		t.say("INFO: archive file size: 58MB")
-		d := int(at.Sub(t.start).Seconds())
-		t.say("INFO: Finished Backup of VM %d (%02d:%02d:%02d)", vmid, d/3600, d/60%60, d%60)
-		t.say("INFO: Backup finished at %s", at.UTC().Format("2006-01-02 15:04:05"))
-		t.say("INFO: Backup job finished successfully")
-		return ""
-	}
-	written := func(t *task, _ time.Time) string {
-		t.say("INFO: Total bytes written: 189255680 (181MiB, 98MiB/s)")
-		return ""
-	}
-	took := usualTime["vzdump"]
-	return work{
-		plan:    []step{{do: begin}, {takes: took * 8 / 10, do: written}, {takes: took * 2 / 10, do: end}},
-		broken:  func(at time.Time) string { unlock(at); return "job errors" },
-		stopped: unlock,
 	}
 }
 

@@ -364,70 +364,6 @@ func TestWhatOtherHandsCanDo(t *testing.T) {
 	}
 }
 
-// TestPendingChanges is about what a running container takes at once and what
-// waits for its next start.
-func TestPendingChanges(t *testing.T) {
-	d := newDesk(t)
-	put := func(form ...string) {
-		t.Helper()
-		if _, refused := d.write("PUT", "/nodes/pve1/lxc/100/config", form...); refused != "" {
-			t.Fatal(refused)
-		}
-	}
-	pending := func() map[string]map[string]any {
-		var rows []map[string]any
-		d.via.get("/nodes/pve1/lxc/100/pending").data(t, &rows)
-		all := map[string]map[string]any{}
-		for _, r := range rows {
-			all[r["key"].(string)] = r
-		}
-		return all
-	}
-	put("tty", "1", "ostype", "alpine", "cores", "2", "delete", "arch")
-	p := pending()
-	if p["tty"]["pending"] != 1.0 || p["tty"]["value"] != nil || p["ostype"]["pending"] != "alpine" || p["arch"]["delete"] != 1.0 || p["cores"]["value"] != 2.0 || p["cores"]["pending"] != nil {
-		t.Errorf("%v", p)
-	}
-	put("revert", "ostype")
-	if p := pending(); p["ostype"]["pending"] != nil {
-		t.Errorf("reverted: %v", p["ostype"])
-	}
-	var merged, current map[string]any
-	d.via.get("/nodes/pve1/lxc/100/config").data(t, &merged)
-	d.via.get("/nodes/pve1/lxc/100/config?current=1").data(t, &current)
-	if merged["tty"] != 1.0 || merged["arch"] != nil || current["tty"] != nil || current["arch"] != "amd64" {
-		t.Errorf("merged %v, current %v", merged, current)
-	}
-	d.act(100, "reboot")
-	d.clock.advance(time.Minute)
-	if p := pending(); p["tty"]["value"] != 1.0 || p["arch"] != nil {
-		t.Errorf("after a reboot: %v", p)
-	}
-}
-
-func TestEachKeyWantsItsPrivilege(t *testing.T) {
-	d := newDesk(t)
-	for _, c := range []struct{ key, value, refused string }{
-		{"memory", "600", "403 Permission check failed (/vms/100, VM.Config.Memory)"},
-		{"description", "x", ""},
-		{"features", "nesting=1,keyctl=1", "403 Permission check failed (changing feature flags (except nesting) is only allowed for root@pam)"},
-		{"dev0", "/dev/null", "403 Permission check failed (configuring device passthrough is only allowed for root@pam)"},
-		{"hookscript", "local:snippets/x", "403 Permission check failed (changing the hookscript is only allowed for root@pam)"},
-		{"delete", "net0", "403 Permission check failed (/vms/100, VM.Config.Network)"},
-	} {
-		d.c.AddUser(UserSpec{ID: "few@pve"})
-		d.c.mu.Lock()
-		d.c.roles["Few"] = map[string]bool{"VM.Audit": true, "VM.Config.Options": true}
-		d.c.mu.Unlock()
-		d.c.SetACL("/vms", "few@pve", "Few", true)
-		by := *d
-		by.via = ask(t, d.c.Node("pve1")).token("few@pve!t", d.c.AddToken("few@pve", "t", TokenSpec{}))
-		if _, refused := by.write("PUT", "/nodes/pve1/lxc/100/config", c.key, c.value); refused != c.refused {
-			t.Errorf("%s: %s, want %s", c.key, refused, c.refused)
-		}
-	}
-}
-
 // TestDaemonHasThreeWorkers is about calls that wait for a lock file: three of
 // them, and no call of that node's daemon is answered.
 func TestDaemonHasThreeWorkers(t *testing.T) {
@@ -499,46 +435,6 @@ func TestUnderHA(t *testing.T) {
 	d.clock.advance(time.Minute)
 	if d.state(100) != "running" {
 		t.Error("not started again")
-	}
-}
-
-func TestEveryInterfaceIsTold(t *testing.T) {
-	s := quick(t, Config{Clusters: []ClusterSpec{{Name: "lab", Nodes: []NodeSpec{{Name: "pve1", CTs: []ContainerSpec{
-		{VMID: 100, Running: true, Docker: true, Address: "10.0.0.5/24", Config: map[string]string{
-			"net1": "name=lan,bridge=vmbr1,ip=dhcp,ip6=auto", "net2": "name=bare,bridge=vmbr1,ip=manual"}},
-		{VMID: 101, Running: true, Address: "-"},
-	}}}}}})
-	via := ask(t, s.Cluster("lab").Node("pve1")).asRoot()
-	type nic struct {
-		Name, Inet, Inet6, Hwaddr string
-		Addresses                 []struct {
-			Type string `json:"ip-address-type"`
-		} `json:"ip-addresses"`
-	}
-	told := func(vmid int) map[string]nic {
-		var list []nic
-		via.get(fmt.Sprintf("/nodes/pve1/lxc/%d/interfaces", vmid)).data(t, &list)
-		all := map[string]nic{}
-		for _, n := range list {
-			all[n.Name] = n
-		}
-		return all
-	}
-	all := told(100)
-	if n := all["eth0"]; n.Inet != "10.0.0.5/24" || !strings.HasPrefix(n.Inet6, "fe80::") || len(n.Addresses) != 2 {
-		t.Errorf("eth0: %+v", n)
-	}
-	if n := all["lan"]; n.Inet == "" || !strings.HasPrefix(n.Inet6, "2001:db8:") || len(n.Addresses) != 3 || n.Hwaddr == all["eth0"].Hwaddr {
-		t.Errorf("lan: %+v", n)
-	}
-	if n, there := all["bare"]; !there || n.Inet != "" || n.Addresses == nil || len(n.Addresses) != 0 {
-		t.Errorf("bare: %+v", n)
-	}
-	if all["docker0"].Inet != "172.17.0.1/16" || len(all) != 7 {
-		t.Errorf("Docker's: %v", all)
-	}
-	if all := told(101); len(all) != 1 {
-		t.Errorf("without a network: %v", all)
 	}
 }
 
