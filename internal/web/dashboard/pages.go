@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"time"
 
-	"berth/internal/fleet"
 	"berth/internal/web/kit"
 )
 
@@ -79,16 +78,10 @@ func (p *Pages) PaletteItems(ctx context.Context) iter.Seq[kit.PaletteItem] {
 			}
 		}
 		for _, r := range s.sorted() {
-			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.Badge, URL: containerURL(r)}
+			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.Badge, URL: kit.URL.Container(r.ID)}
 			if !yield(item) {
 				return
 			}
 		}
 	}
-}
-
-// containerURL is the dashboard narrowed to one container.
-func containerURL(r *row) string {
-	f := filter{Nodes: []fleet.NodeID{r.NodeID()}, Q: "vmid:" + r.ID.VMID.String()}
-	return f.url()
 }

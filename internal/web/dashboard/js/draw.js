@@ -107,12 +107,18 @@ function identify(el, r, title) {
   setPill(el.querySelector(".pill"), r)
 }
 
+// setName names a container and leads to its page.
+function setName(head, r) {
+  const link = head.querySelector("a")
+  head.title = link.textContent = r.name
+  link.href = `/containers/${r.id.split("/").map(encodeURIComponent).join("/")}`
+}
+
 // card is one container, on a node of that title. reasons are the words of the bits of attention.
 export function card(r, title, reasons) {
   const el = clone("card").firstElementChild
   identify(el, r, title)
-  const head = el.querySelector("h3")
-  head.textContent = head.title = r.name
+  setName(el.querySelector("h3"), r)
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".ids").append(...marksOf(r), ...tagsOf(r))
   if (!r.live) {
@@ -138,8 +144,7 @@ export function card(r, title, reasons) {
 export function tableRow(r, title) {
   const el = clone("row").querySelector("tr")
   identify(el, r, title)
-  const head = el.querySelector("th")
-  head.textContent = head.title = r.name
+  setName(el.querySelector("th"), r)
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".pill").after(...marksOf(r))
   el.querySelector(".tags").append(...tagsOf(r))
