@@ -50,10 +50,12 @@ func newlines(text string) string {
 }
 
 func cleanTags(tags []string) (out []string) {
+	seen := map[string]bool{"": true}
 	for _, t := range tags {
-		if t = strings.ToLower(strings.TrimSpace(t)); t != "" && !slices.Contains(out, t) {
+		if t = strings.ToLower(strings.TrimSpace(t)); !seen[t] {
 			out = append(out, t)
 		}
+		seen[t] = true
 	}
 	return out
 }

@@ -185,6 +185,9 @@ func PathProblem(target string) string {
 		if len(name) > 255 {
 			return "A name in the path has at most 255 bytes."
 		}
+		if strings.TrimSpace(name) != name {
+			return "A name in the path cannot begin or end with a space."
+		}
 	}
 	switch first, _, _ := strings.Cut(target[1:], "/"); first {
 	case "proc", "sys", "dev":

@@ -56,11 +56,18 @@ func HasErrors(findings []Finding) bool {
 	return slices.ContainsFunc(findings, func(f Finding) bool { return f.Level == Error })
 }
 
-// Sort orders findings by file, field and line, and the worst first at one place.
+// Sort orders findings by file and line, or by field and line where they are of
+// no file, and the worst first at one place.
 func Sort(findings []Finding) {
 	slices.SortStableFunc(findings, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), compareFields(a.Field, b.Field), cmp.Compare(a.Line, b.Line),
-			cmp.Compare(a.Level.rank(), b.Level.rank()))
+		if c := cmp.Compare(a.File, b.File); c != 0 {
+			return c
+		}
+		field := compareFields(a.Field, b.Field)
+		if a.File != "" {
+			field = 0
+		}
+		return cmp.Or(field, cmp.Compare(a.Line, b.Line), cmp.Compare(a.Level.rank(), b.Level.rank()))
 	})
 }
 

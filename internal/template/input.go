@@ -180,6 +180,7 @@ func (in Input) checkChoices(add func(part, text, remedy string)) {
 	}
 	if len(in.Choices) == 0 || len(in.Choices) > MaxChoices {
 		add("choices", fmt.Sprintf("A choice has between 1 and %d choices.", MaxChoices), "")
+		return
 	}
 	for i, c := range in.Choices {
 		switch wrong := line("A choice", c, MaxTag*2); {
