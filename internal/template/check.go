@@ -230,7 +230,7 @@ func (k *checker) packages(field string, packages []Package) {
 	seen := map[string]bool{}
 	for i, p := range packages {
 		at := fmt.Sprintf("%s[%d]", field, i)
-		if wrong := p.problem(); wrong != "" {
+		if wrong := p.Problem(); wrong != "" {
 			k.wrong(at, wrong)
 			continue
 		}

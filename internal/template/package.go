@@ -84,7 +84,7 @@ func ParsePackage(m Manager, text string) (p Package, wrong string) {
 	}
 	p = Package{Manager: m}
 	p.Name, p.Pin = splitPin(m, g, text)
-	return p, p.problem()
+	return p, p.Problem()
 }
 
 func splitPin(m Manager, g grammar, text string) (name, pin string) {
@@ -126,11 +126,11 @@ func parseCustom(text string) (p Package, wrong string) {
 	}
 	p.Name, p.Check = strings.TrimSpace(fields[0]), strings.TrimSpace(fields[1])
 	p.Install = strings.TrimSpace(strings.Join(fields[2:], "|"))
-	return p, p.problem()
+	return p, p.Problem()
 }
 
-// problem says what is wrong with the package; empty when nothing is.
-func (p Package) problem() string {
+// Problem says what is wrong with the package; empty when nothing is.
+func (p Package) Problem() string {
 	if p.Note != "" {
 		if wrong := line("A comment", p.Note, MaxAbout); wrong != "" {
 			return wrong
@@ -267,7 +267,7 @@ func parseLine(m Manager, raw, note string) (p Package, wrong string) {
 		return p, wrong
 	}
 	p.Note = shorten(note, MaxAbout)
-	return p, p.problem()
+	return p, p.Problem()
 }
 
 func shorten(text string, most int) string {

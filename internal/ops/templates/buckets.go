@@ -74,6 +74,9 @@ func (s *Service) again(ctx context.Context, by account.By, id template.BucketID
 // Conflict on the field "package".
 func (s *Service) AddPackage(ctx context.Context, by account.By, id template.BucketID, p template.Package) (template.Bucket, error) {
 	p = p.Clean()
+	if wrong := p.Problem(); wrong != "" {
+		return template.Bucket{}, problem.Field("package", wrong)
+	}
 	return s.again(ctx, by, id, func(b *template.Bucket) error {
 		for _, there := range b.Packages {
 			if there.Key() == p.Key() {
@@ -82,13 +85,10 @@ func (s *Service) AddPackage(ctx context.Context, by account.By, id template.Buc
 				return wrong
 			}
 		}
-		b.Packages = append(b.Packages, p)
-		findings := b.Clean().Check()
-		for _, f := range findings {
-			if f.Rule == "packages" {
-				return &problem.Problem{Kind: problem.Invalid, What: f.Text, Fields: map[string]string{"package": f.Text}}
-			}
+		if len(b.Packages) == template.MaxPackages {
+			return problem.Field("package", fmt.Sprintf("A bucket has at most %d packages.", template.MaxPackages))
 		}
+		b.Packages = append(b.Packages, p)
 		return nil
 	})
 }

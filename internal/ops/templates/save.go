@@ -9,6 +9,7 @@ import (
 	"berth/internal/audit"
 	"berth/internal/problem"
 	"berth/internal/template"
+	"berth/internal/template/lint"
 )
 
 // Create keeps a new template of the viewer's own. Everything that is wrong is in the problem's Fields, by
@@ -165,6 +166,17 @@ func (s *Service) Delete(ctx context.Context, by account.By, id template.ID, bas
 	})
 }
 
+// fitToShare refuses what would mislead or fail everybody who uses it: others see
+// the scripts before they run them, and have to be able to trust what they see.
+func fitToShare(c template.Content) error {
+	for _, f := range lint.Content(c) {
+		if f.Level == template.Error {
+			return problem.New(problem.Invalid, "This template has errors and cannot be shared: "+f.Text, "Mend what the linter says, and share it then.")
+		}
+	}
+	return nil
+}
+
 // Share lets everybody on this Berth read one of the viewer's own templates, or takes that back.
 func (s *Service) Share(ctx context.Context, by account.By, id template.ID, shared bool) error {
 	t, err := s.own(ctx, by, id)
@@ -177,6 +189,9 @@ func (s *Service) Share(ctx context.Context, by account.By, id template.ID, shar
 	}
 	return s.during(ctx, by, kind, t.Content.Name, func() error {
 		if shared {
+			if err := fitToShare(t.Content); err != nil {
+				return err
+			}
 			may, err := s.MayShare(ctx, by.Viewer)
 			if err != nil {
 				return err

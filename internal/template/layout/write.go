@@ -122,18 +122,26 @@ func (w *writer) scripts() {
 	numbers, width := scriptNumbers(w.c.Scripts)
 	var notes, timeouts [][2]string
 	for i, s := range w.c.Scripts {
-		file := fmt.Sprintf("%0*d-%s.sh", width, numbers[i], s.Name)
+		whole := scriptFile(numbers[i], width, s)
+		file := strings.TrimSuffix(whole, disabled)
 		notes = append(notes, [2]string{file, s.About})
 		if s.Timeout != 0 {
 			timeouts = append(timeouts, [2]string{file, strconv.Itoa(s.Timeout)})
 		}
-		if s.Disabled {
-			file += disabled
-		}
-		w.put(scriptsDir+"/"+file, []byte(s.Body))
+		w.put(scriptsDir+"/"+whole, []byte(s.Body))
 	}
 	w.table(keyScriptNotes, notes)
 	w.table(keyScriptTimeouts, timeouts)
+}
+
+// scriptFile is a script's name in the layout. One that is off has an ending that
+// other readers of the layout do not take for a script.
+func scriptFile(number, width int, s template.Script) string {
+	file := fmt.Sprintf("%0*d-%s.sh", width, number, s.Name)
+	if s.Disabled {
+		file += disabled
+	}
+	return file
 }
 
 // scriptNumbers are the numbers that scripts came with, where those still rise,
