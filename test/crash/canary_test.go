@@ -21,10 +21,9 @@ import (
 
 // canaries are secrets by their names, and all that was seen of Berth.
 type canaries struct {
-	mu    sync.Mutex
-	found map[string]bool
-	all   map[string]string
-	seen  map[string][]byte // by where
+	all  map[string]string
+	mu   sync.Mutex
+	seen map[string][]byte // by where
 }
 
 func (c *canaries) add(name, value string) {

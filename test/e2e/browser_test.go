@@ -66,6 +66,7 @@ type Page struct {
 	ctx    context.Context
 	screen Screen
 	close  func() // of a tab
+	still  bool   // no script runs in it
 
 	mu       sync.Mutex
 	faults   []string // console errors and CSP reports
@@ -236,6 +237,10 @@ func (p *Page) waitFor(what string, ok func() bool) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not seen: %s\nat %s the page says:\n%s", what, p.path(), p.text())
 		}
+		if p.still { // nothing changes but by loading another page
+			p.loading()
+			continue
+		}
 		// The document's next change, or a moment: a load in between ends the evaluation with an error, which is a change too.
 		ctx, cancel := context.WithTimeout(p.ctx, time.Second)
 		_ = chromedp.Do(ctx, chromedp.Evaluate[chromedp.Void](`new Promise(done => {
@@ -243,6 +248,16 @@ func (p *Page) waitFor(what string, ok func() bool) {
 			setTimeout(done, 200);
 		}).then(() => true)`, chromedp.EvalAwaitPromise))
 		cancel()
+	}
+}
+
+// loading waits a moment for the next page where no script can tell of changes.
+func (p *Page) loading() {
+	p.t.Helper()
+	select {
+	case <-time.After(200 * time.Millisecond):
+	case <-p.ctx.Done():
+		p.t.Fatalf("browser: %v", p.ctx.Err())
 	}
 }
 
