@@ -154,7 +154,7 @@ func noticeBanners(clusters []*clusterRows) (out []banner) {
 		names[code] = append(names[code], c.name)
 	}
 	for _, c := range clusters {
-		for _, n := range c.picture.Notices {
+		for _, n := range ofOneToken(c.picture.Notices) {
 			add(n.Code, c, c.noticeBanner(n))
 		}
 		if c.seen == 0 && c.picture.Trouble == nil {
@@ -175,6 +175,36 @@ func noticeBanners(clusters []*clusterRows) (out []banner) {
 	return out
 }
 
+// ofOneToken makes one notice of all that a token's missing privileges hide:
+// they have one remedy. The first names the worst.
+func ofOneToken(notices []fleet.Notice) []fleet.Notice {
+	var out []fleet.Notice
+	first := -1
+	for _, n := range notices {
+		switch {
+		case n.Privilege == "":
+			out = append(out, n)
+		case first < 0:
+			first = len(out)
+			out = append(out, n)
+		default:
+			if at := strings.Index(n.Privilege, " on "); at < 0 || !strings.Contains(out[first].Privilege+",", n.Privilege[:at]+" on /,") {
+				out[first].Privilege += ", " + n.Privilege // what is granted on / holds everywhere
+			}
+			if also := alsoHidden[n.Code]; also != "" {
+				out[first].Text = strings.TrimSuffix(out[first].Text, ".") + ". " + also
+			}
+		}
+	}
+	return out
+}
+
+// alsoHidden say of a notice what it costs, where another one gives the reason.
+var alsoHidden = map[string]string{
+	"slow-updates":    "Changes are seen up to 20 seconds late.",
+	"no-node-numbers": "Load and memory of nodes are not shown.",
+}
+
 // noticeTitles say of many clusters together what a notice says of one.
 var noticeTitles = map[string]string{
 	"no-containers-visible": "Tokens that may see no containers: they lack VM.Audit",
@@ -186,13 +216,20 @@ var noticeTitles = map[string]string{
 }
 
 func (c *clusterRows) noticeBanner(n fleet.Notice) banner {
-	b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, n.Text)}
+	title, also, _ := strings.Cut(n.Text, ". ")
+	b := banner{Key: n.Code + "/" + string(c.id), Tone: string(kit.Info), Title: named(c.name, title)}
 	if n.Code == "no-containers-visible" || n.Code == "no-quorum" || n.Code == "unread-rows" {
 		b.Tone = string(kit.Warning)
 	}
 	if n.Privilege != "" {
-		b.Text = "Grant " + n.Privilege + "; the node's page has the exact command."
+		commands := "command."
+		if strings.Contains(n.Privilege, ",") {
+			commands = "commands."
+		}
+		b.Text = sentences(also, "Grant "+n.Privilege+"; the node's page has the exact "+commands)
 		b.Link, b.LinkTo = kit.URL.Node(string(c.id)), "What this token may do"
+	} else {
+		b.Text = also
 	}
 	return b
 }

@@ -191,6 +191,9 @@ func (n *nodeRow) Title() string {
 
 func (n *nodeRow) online() bool { return n.State == string(fleet.Online) }
 
+// measured reports whether there are numbers to draw: a token without Sys.Audit on the node sees none, which is not zero.
+func (n *nodeRow) measured() bool { return n.online() && n.MaxMem > 0 }
+
 func newNodeRow(n fleet.Node, c *fleet.ClusterPicture, prev *nodeRow) nodeRow {
 	r := nodeRow{
 		ID: n.ID, Name: n.ID.Name, Label: n.Label, State: string(n.State), Default: n.Default,

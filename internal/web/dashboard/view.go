@@ -249,7 +249,7 @@ func (v *view) chosenNodes() (out []nodeView) {
 // mould is the container that the script's clones begin as, with every part that a live one has.
 var mould = &row{Subject: fleet.Subject{Live: true, Status: fleet.Running, Name: "x"}}
 
-var mouldNode = &nodeView{nodeRow: &nodeRow{State: string(fleet.Online), Default: true}}
+var mouldNode = &nodeView{nodeRow: &nodeRow{State: string(fleet.Online), Default: true, MaxMem: 1}}
 
 // embedded is the whole state as data, where the page has all containers; the script reads it and asks for nothing.
 func embedded(v *view) templ.Component {

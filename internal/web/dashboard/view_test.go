@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -248,6 +249,39 @@ func TestManyOfASortShareABanner(t *testing.T) {
 	}
 	if got := strings.Join(titles, "; "); got != "4 clusters cannot be seen; Slower updates: tokens lack Sys.Audit; Berth sees 5 clusters only in part" {
 		t.Errorf("banners: %s", got)
+	}
+}
+
+// One token that lacks three privileges is one thing to be done, and numbers that it may not see are not zero.
+func TestWhatATokenMayNotSeeIsOneBanner(t *testing.T) {
+	p := full()
+	c := p.Clusters[0]
+	c.Notices = []fleet.Notice{
+		{Code: "no-containers-visible", Privilege: "VM.Audit on /vms", Text: "This token may see 0 containers: it lacks VM.Audit."},
+		{Code: "no-quorum", Text: "lab has no quorum: Proxmox refuses changes."},
+		{Code: "slow-updates", Privilege: "Sys.Audit on /", Text: "Slower updates: the token lacks Sys.Audit on /."},
+		{Code: "no-node-numbers", Privilege: "Sys.Audit on /nodes/pve1", Text: "Load and memory of pve1 are not shown."},
+	}
+	c.Nodes[0].CPU, c.Nodes[0].Mem, c.Nodes[0].MaxMem = 0, 0, 0
+	v := viewOf(p, "")
+	var told []string
+	for _, b := range v.State.banners {
+		told = append(told, b.Title+"|"+b.Text)
+	}
+	want := []string{
+		named(c.Name, "This token may see 0 containers: it lacks VM.Audit") + "|Changes are seen up to 20 seconds late. Load and memory of nodes are not shown. " +
+			"Grant VM.Audit on /vms, Sys.Audit on /; the node's page has the exact commands.",
+		named(c.Name, "lab has no quorum: Proxmox refuses changes") + "|",
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("banners:\n%s\nwant\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))
+	}
+	var html strings.Builder
+	if err := nodePanel(&v.Nodes[0], noon).Render(t.Context(), &html); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(html.String(), "0 %") || !strings.Contains(html.String(), "Load and memory are not shown.") {
+		t.Errorf("numbers that nobody saw are drawn: %s", html.String())
 	}
 }
 

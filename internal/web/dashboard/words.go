@@ -127,6 +127,8 @@ func (n *nodeView) stateSentence() string {
 		return n.Trouble
 	case n.State == string(fleet.NotSeen):
 		return "Not seen yet."
+	case n.online():
+		return "Load and memory are not shown."
 	}
 	return "Cannot be seen."
 }

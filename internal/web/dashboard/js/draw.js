@@ -164,6 +164,8 @@ export const table = () => clone("table").firstElementChild
 
 const nodeIcons = {online: "server", unreachable: "triangle-alert"}
 
+const unmeasured = {"not-seen": "Not seen yet.", online: "Load and memory are not shown."}
+
 // setNodePanel redraws a node of the strip; its name does not change without a new page.
 export function setNodePanel(el, n) {
   const head = el.querySelector(".node-head")
@@ -175,10 +177,10 @@ export function setNodePanel(el, n) {
   setText(seen, ago(n.seen, now()))
   setDefault(head, n.default)
   const bars = el.querySelector(".bars"), trouble = el.querySelector(".node-trouble")
-  if (n.state !== "online") {
+  if (n.state !== "online" || !n.maxMem) {
     const p = trouble ?? document.createElement("p")
     p.className = "node-trouble"
-    setText(p, n.trouble || (n.state === "not-seen" ? "Not seen yet." : "Cannot be seen."))
+    setText(p, n.trouble || unmeasured[n.state] || "Cannot be seen.")
     if (!trouble) bars.replaceWith(p)
     return
   }
