@@ -136,7 +136,14 @@ func (g *guest) applyPending() {
 	if len(g.pending) == 0 {
 		return
 	}
-	g.conf, g.pending = g.merged(), nil
+	for key, ch := range g.pending {
+		if ch.remove {
+			g.drop(key)
+		} else {
+			g.conf.set(key, ch.value)
+		}
+	}
+	g.pending = nil
 	g.mirror()
 }
 

@@ -48,6 +48,44 @@ func TestPendingChanges(t *testing.T) {
 	}
 }
 
+// TestWhatIsRemovedWhen: mount points, devices and high interfaces wait; a
+// mount point's volume stays as an unused one.
+func TestWhatIsRemovedWhen(t *testing.T) {
+	d := newDesk(t)
+	for _, what := range []string{"set mp0 local-lvm:vm-100-disk-1,mp=/data", "set net1 name=eth1,bridge=vmbr1", "set net10 name=eth10,bridge=vmbr1", "set dev0 /dev/null"} {
+		d.act(100, what)
+	}
+	if _, refused := d.write("PUT", "/nodes/pve1/lxc/100/config", "delete", "mp0,net1,net10,dev0,net5"); refused == "" {
+		t.Fatal("a token may remove a device")
+	}
+	if _, refused := d.write("PUT", "/nodes/pve1/lxc/100/config", "delete", "mp0,net1,net10,net5"); refused != "" {
+		t.Fatal(refused)
+	}
+	var conf map[string]any
+	d.via.get("/nodes/pve1/lxc/100/config?current=1").data(t, &conf)
+	if conf["mp0"] == nil || conf["net1"] != nil || conf["net10"] == nil {
+		t.Errorf("at once: %v", conf)
+	}
+	d.act(100, "reboot")
+	d.clock.advance(time.Minute)
+	conf = nil
+	d.via.get("/nodes/pve1/lxc/100/config").data(t, &conf)
+	if conf["mp0"] != nil || conf["net10"] != nil || conf["unused0"] != "local-lvm:vm-100-disk-1" {
+		t.Errorf("after a reboot: %v", conf)
+	}
+	for form, want := range map[string]string{"delete=memory": "500 unable to delete required option 'memory'", "delete=unprivileged": "500 unable to delete read-only option: 'unprivileged'",
+		"revert=nosuch": "400 Parameter verification failed.", "delete=tags&tags=x": "400 Parameter verification failed.", "delete=tags&revert=tags": "400 Parameter verification failed."} {
+		var pairs []string
+		for _, p := range strings.Split(form, "&") {
+			k, v, _ := strings.Cut(p, "=")
+			pairs = append(pairs, k, v)
+		}
+		if _, refused := d.write("PUT", "/nodes/pve1/lxc/100/config", pairs...); refused != want {
+			t.Errorf("%s: %s, want %s", form, refused, want)
+		}
+	}
+}
+
 func TestEachKeyWantsItsPrivilege(t *testing.T) {
 	d := newDesk(t)
 	for _, c := range []struct{ key, value, refused string }{

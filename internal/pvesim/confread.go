@@ -29,6 +29,10 @@ func (cl *call) shownValue(key, value string) any {
 // readConfig has what is pending merged in, unless the current values are asked
 // for.
 func readConfig(cl *call) (any, error) {
+	if cl.args["snapshot"] != "" && cl.args["current"] == "1" {
+		const both = "cannot use 'snapshot' parameter with 'current'"
+		return nil, badParams(map[string]string{"snapshot": both, "current": both})
+	}
 	g, err := cl.container()
 	if err != nil {
 		return nil, err

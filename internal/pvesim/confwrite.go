@@ -33,17 +33,20 @@ func writeConfig(cl *call) (any, error) {
 	if len(e.keys()) == 0 {
 		return nil, failed("no options specified")
 	}
+	if err := cl.mayEdit(slices.Concat(e.remove, e.revert), nil); err != nil {
+		return nil, err
+	}
 	if err := e.sensible(); err != nil {
+		return nil, err
+	}
+	if err := cl.mayEdit(slices.Sorted(maps.Keys(e.set)), e.set); err != nil {
+		return nil, err
+	}
+	if err := cl.locked(atoi(cl.args["vmid"])); err != nil {
 		return nil, err
 	}
 	g, err := cl.container()
 	if err != nil {
-		return nil, err
-	}
-	if err := cl.mayEdit(g, e); err != nil {
-		return nil, err
-	}
-	if err := cl.locked(g.vmid); err != nil {
 		return nil, err
 	}
 	switch digest := cl.args["digest"]; {
@@ -68,38 +71,55 @@ func writeConfig(cl *call) (any, error) {
 
 // sensible is what Proxmox asks before it looks at the container.
 func (e edit) sensible() error {
+	for _, k := range e.revert {
+		if !isOption(k) {
+			return badParam("revert", fmt.Sprintf("unknown option '%s'", k))
+		}
+		if _, twice := e.set[k]; twice {
+			return badParam("revert", fmt.Sprintf("you can't use '-%s' and '-revert %s' at the same time", k, k))
+		}
+	}
 	for _, k := range e.remove {
-		i := slices.IndexFunc(configParams, func(p param) bool { return p.name == family(k) })
-		if i < 0 || slices.Contains([]string{"node", "vmid", "digest", "delete", "revert"}, k) {
+		if !isOption(k) {
 			return badParam("delete", fmt.Sprintf("unknown option '%s'", k))
 		}
 		if _, twice := e.set[k]; twice {
 			return badParam("delete", fmt.Sprintf("you can't use '-%s' and -delete %s' at the same time", k, k))
 		}
-	}
-	for _, k := range e.revert {
-		if _, twice := e.set[k]; twice {
-			return badParam("revert", fmt.Sprintf("you can't use '-%s' and '-revert %s' at the same time", k, k))
+		if slices.Contains(e.revert, k) {
+			return badParam("delete", fmt.Sprintf("you can't use '-delete %s' and '-revert %s' at the same time", k, k))
 		}
 	}
 	return nil
 }
 
+// isOption reports whether key may stand in a configuration.
+func isOption(key string) bool {
+	return slices.ContainsFunc(configParams, func(p param) bool { return p.name == family(key) }) &&
+		!slices.Contains([]string{"node", "vmid", "digest", "delete", "revert"}, key)
+}
+
 // possible is what Proxmox asks of the container.
 func (e edit) possible(g *guest) error {
+	protected := g.conf.on("protection")
 	for _, k := range e.remove {
-		switch k {
-		case "rootfs", "memory":
+		if _, waits := g.pending[k]; !waits && !g.conf.has(k) {
+			continue
+		}
+		switch f := family(k); {
+		case k == "rootfs" || k == "memory" || k == "ostype":
 			return failed("unable to delete required option '%s'", k)
-		case "unprivileged":
+		case k == "unprivileged":
 			return failed("unable to delete read-only option: '%s'", k)
+		case protected && (f == "mp[n]" || f == "unused[n]"):
+			return failed("can't remove CT %d drive '%s' - protection mode enabled", g.vmid, k)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(e.set)) {
 		switch {
 		case k == "unprivileged":
 			return failed("unable to modify read-only option: '%s'", k)
-		case (k == "rootfs" || family(k) == "mp[n]") && g.conf.on("protection"):
+		case protected && (k == "rootfs" || family(k) == "mp[n]"):
 			return failed("can't update CT %d drive '%s' - protection mode enabled", g.vmid, k)
 		}
 	}
@@ -127,18 +147,20 @@ func permissionDenied(why string) error {
 	return &apiError{status: 403, message: "Permission check failed (" + why + ")\n"}
 }
 
-// mayEdit checks each key; a few are for the user root@pam alone.
-func (cl *call) mayEdit(g *guest, e edit) error {
+// mayEdit checks each key, with the values that are to be set; a few are for
+// the user root@pam alone.
+func (cl *call) mayEdit(keys []string, values map[string]string) error {
 	if cl.who == "root@pam" {
 		return nil
 	}
-	c, path := cl.cluster, fmt.Sprintf("/vms/%d", g.vmid)
-	for _, k := range e.keys() {
-		value, isSet := e.set[k]
+	c, path := cl.cluster, "/vms/"+cl.args["vmid"]
+	g := c.ct(cl.node, atoi(cl.args["vmid"]))
+	for _, k := range keys {
+		value, isSet := values[k]
 		switch f := family(k); {
 		case f == "features" && isSet && value != "" && strings.TrimPrefix(strings.TrimPrefix(value, "nesting=0"), "nesting=1") != "":
 			return permissionDenied("changing feature flags (except nesting) is only allowed for root@pam")
-		case f == "features" && !g.conf.on("unprivileged"):
+		case f == "features" && g != nil && !g.conf.on("unprivileged"):
 			return permissionDenied("changing feature flags for privileged container is only allowed for root@pam")
 		case f == "dev[n]":
 			return permissionDenied("configuring device passthrough is only allowed for root@pam")
@@ -192,9 +214,39 @@ func part(value, name string) string {
 	return ""
 }
 
-// atOnce are the keys that a running container takes without a restart.
-var atOnce = []string{"description", "onboot", "startup", "protection", "hostname", "hookscript", "cores", "tags", "lock",
-	"memory", "swap", "cpulimit", "cpuunits", "net[n]", "mp[n]", "dev[n]", "unused[n]"}
+// Keys that a running container takes, or loses, without a restart. Mount
+// points and devices can be added, not changed.
+var (
+	fastOptions   = []string{"description", "onboot", "startup", "protection", "hostname", "hookscript", "cores", "tags", "lock"}
+	setAtOnce     = slices.Concat(fastOptions, []string{"memory", "swap", "cpulimit", "cpuunits", "net[n]", "mp[n]", "dev[n]"})
+	removedAtOnce = slices.Concat(fastOptions, []string{"swap", "cpulimit", "cpuunits", "unused[n]", "net[n]"})
+)
+
+// waits reports whether a change has to wait for the next start.
+func (g *guest) waits(key string, remove bool) bool {
+	f := family(key)
+	switch {
+	case !g.running:
+		return false
+	case remove:
+		return !slices.Contains(removedAtOnce, f) || f == "net[n]" && len(key) > len("net0")
+	}
+	return !slices.Contains(setAtOnce, f) || g.conf.has(key) && (f == "mp[n]" || f == "dev[n]")
+}
+
+// drop removes a key; the volume of a mount point is kept as an unused one.
+func (g *guest) drop(key string) {
+	volume, _, _ := strings.Cut(g.conf.get(key), ",")
+	g.conf.drop(key)
+	if family(key) != "mp[n]" || !strings.Contains(volume, ":") {
+		return
+	}
+	n := 0
+	for g.conf.has(fmt.Sprint("unused", n)) {
+		n++
+	}
+	g.conf.set(fmt.Sprint("unused", n), volume)
+}
 
 // apply changes the configuration and says what a running container refused.
 func (g *guest) apply(e edit) map[string]string {
@@ -206,10 +258,10 @@ func (g *guest) apply(e edit) map[string]string {
 		delete(g.pending, k)
 		switch {
 		case !g.conf.has(k):
-		case g.running && !slices.Contains(atOnce, family(k)) || g.running && family(k) == "mp[n]":
+		case g.waits(k, true):
 			g.putPending(k, change{remove: true})
 		default:
-			g.conf.drop(k)
+			g.drop(k)
 		}
 	}
 	for _, k := range slices.Sorted(maps.Keys(e.set)) {
@@ -221,7 +273,7 @@ func (g *guest) apply(e edit) map[string]string {
 		delete(g.pending, k)
 		switch {
 		case g.conf.has(k) && g.conf.get(k) == value:
-		case g.running && (!slices.Contains(atOnce, family(k)) || family(k) == "mp[n]" && g.conf.has(k)):
+		case g.waits(k, false):
 			g.putPending(k, change{value: value})
 		default:
 			g.conf.set(k, value)

@@ -2,6 +2,7 @@ package pvesim
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -158,21 +159,22 @@ func (cl *call) overrule(vmid int) func(*task, time.Time) string {
 // stopping pulls the plug.
 func (c *Cluster) stopping(n *Node, vmid int, anyLock bool) work {
 	return work{
-		plan: []step{{lock: true, do: c.unlocked(n, vmid, anyLock)}, {takes: usualTime["vzstop"], do: c.halted(n, vmid)}},
+		plan: []step{{lock: true, do: c.unlocked(n, vmid, anyLock, "mounted")}, {takes: usualTime["vzstop"], do: c.halted(n, vmid)}},
 		broken: func(time.Time) string {
 			return fmt.Sprintf("command 'lxc-stop -n %d --kill' failed: exit code 1", vmid)
 		},
 	}
 }
 
-// unlocked is the check at the beginning of most work.
-func (c *Cluster) unlocked(n *Node, vmid int, anyLock bool) func(*task, time.Time) string {
+// unlocked is the check at the beginning of most work; some locks may be let
+// pass.
+func (c *Cluster) unlocked(n *Node, vmid int, anyLock bool, pass ...string) func(*task, time.Time) string {
 	return func(*task, time.Time) string {
 		g := c.ct(n, vmid)
 		switch {
 		case g == nil:
 			return missingText(n, strconv.Itoa(vmid))
-		case g.lock != "" && !anyLock:
+		case g.lock != "" && !anyLock && !slices.Contains(pass, g.lock):
 			return lockedText(g)
 		}
 		return ""
@@ -268,16 +270,24 @@ func rebootCall(cl *call) (any, error) {
 	return cl.task("vzreboot", cl.cluster.rebooting(cl.node, g, cl.seconds("timeout", time.Minute)))
 }
 
-// rebooting shuts down, by force after the time-out, and starts again. Without
-// quorum it can only do the first.
+// rebooting shuts down, by force after the time-out, and starts again. It asks
+// about locks and quorum only when it starts: without them it stops a container
+// that it cannot start.
 func (c *Cluster) rebooting(n *Node, g *guest, timeout time.Duration) work {
 	vmid, down := g.vmid, c.downTime(g)
 	if down == 0 || down > timeout {
 		down = timeout + usualTime["vzstop"]
 	}
+	stillRuns := func(*task, time.Time) string {
+		if g := c.ct(n, vmid); g == nil || !g.running {
+			return "OK"
+		}
+		return ""
+	}
 	again := func(t *task, at time.Time) string {
 		g := c.ct(n, vmid)
-		if g == nil || !c.quorate() {
+		if g == nil || !c.quorate() || g.lock != "" && g.lock != "mounted" {
+			t.say("run_buffer: 571 Script exited with status 255")
 			t.say("lxc_init: 845 Failed to run lxc.hook.pre-start for container \"%d\"", vmid)
 			t.say("__lxc_start: 2034 Failed to initialize container \"%d\"", vmid)
 			return startupFailed(vmid)
@@ -286,7 +296,7 @@ func (c *Cluster) rebooting(n *Node, g *guest, timeout time.Duration) work {
 		return ""
 	}
 	return work{
-		plan: []step{{lock: true, do: c.unlocked(n, vmid, false)}, {takes: down, do: c.halted(n, vmid)}, {takes: usualTime["vzstart"], do: again}},
+		plan: []step{{lock: true, do: stillRuns}, {takes: down, do: c.halted(n, vmid)}, {takes: usualTime["vzstart"], do: again}},
 		broken: func(at time.Time) string {
 			c.halted(n, vmid)(nil, at)
 			return startupFailed(vmid)

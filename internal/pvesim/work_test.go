@@ -111,7 +111,7 @@ func TestEveryActionInEveryState(t *testing.T) {
 		"stopped": {"start": "OK running", "stop": "500 CT 100 not running", "shutdown": "500 CT 100 not running", "reboot": "500 VM 100 not running", "suspend": "500 CT 100 not running",
 			"resume": fmt.Sprintf(checkpoint, 100) + " stopped", "delete": "OK gone", "force": "OK gone", "config": " stopped"},
 		"suspended": {"start": "OK running", "stop": "500 CT 100 not running", "resume": "OK running", "delete": "OK gone"},
-		"locked running": {"stop": "CT is locked (backup) running", "shutdown": "CT is locked (backup) running", "reboot": "CT is locked (backup) running", "suspend": "CT is locked (backup) running",
+		"locked running": {"stop": "CT is locked (backup) running", "shutdown": "CT is locked (backup) running", "reboot": "startup for container '100' failed stopped", "suspend": "CT is locked (backup) running",
 			"delete": "500 CT is locked (backup)", "force": "500 CT is locked (backup)", "config": "500 CT is locked (backup)"},
 		"locked":    {"start": "CT is locked (backup) stopped", "delete": "500 CT is locked (backup)", "config": "500 CT is locked (backup)"},
 		"template":  {"start": "you can't start a CT if it's a template stopped", "stop": "500 CT 100 not running", "delete": "OK gone"},
