@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -23,6 +24,7 @@ import (
 	"berth/internal/ops/act"
 	"berth/internal/ops/connect"
 	"berth/internal/ops/signin"
+	"berth/internal/ops/templates"
 	"berth/internal/problem"
 	"berth/internal/pve"
 	"berth/internal/secret"
@@ -37,19 +39,21 @@ import (
 
 // app is one running Berth: the hands, the eyes and the verbs, fitted to each other.
 type app struct {
-	dir     string
-	shared  bool // the database may serve other replicas too
-	log     *slog.Logger
-	store   *store.Store
-	guard   *pve.Guard
-	watcher *watch.Watcher
-	signin  *signin.Service
-	connect *connect.Service
-	act     *act.Service
-	jobs    *jobs.Engine
-	metrics *web.Metrics
-	streams []interface{ Close() } // of pages; set with the site
-	nodes   *nodes.Pages           // set with the site
+	dir       string
+	shared    bool // the database may serve other replicas too
+	log       *slog.Logger
+	store     *store.Store
+	guard     *pve.Guard
+	watcher   *watch.Watcher
+	signin    *signin.Service
+	connect   *connect.Service
+	act       *act.Service
+	jobs      *jobs.Engine
+	templates *templates.Service
+	imports   *os.Root // nil: no folder of the server is imported from
+	metrics   *web.Metrics
+	streams   []interface{ Close() } // of pages; set with the site
+	nodes     *nodes.Pages           // set with the site
 }
 
 // open opens the store and fits everything that needs no listener.
@@ -70,6 +74,9 @@ func open(ctx context.Context, d DataOptions, w WatchOptions, log *slog.Logger) 
 		IdleFor: w.SessionIdle, Lifetime: w.SessionLife, Ended: a.personChanged, Back: a.personChanged})
 	a.newWork(w.WorkOptions, holder)
 	a.connect = newConnect(a)
+	if err := a.newTemplates(w.TemplateOptions); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	return a, nil
 }
 
@@ -207,7 +214,23 @@ func (a *app) background() []func(context.Context) error {
 	}
 }
 
+// newTemplates fits the verbs of templates.
+func (a *app) newTemplates(o TemplateOptions) error {
+	if o.ImportRoot != "" {
+		root, err := os.OpenRoot(o.ImportRoot)
+		if err != nil {
+			return fmt.Errorf("--import-root: %w", err)
+		}
+		a.imports = root
+	}
+	a.templates = templates.New(templates.Options{Store: a.store, Now: time.Now, Log: a.log, ImportRoot: a.imports})
+	return nil
+}
+
 func (a *app) close() {
+	if a.imports != nil {
+		_ = a.imports.Close() // nothing was written through it
+	}
 	if err := a.store.Close(); err != nil {
 		a.log.Error("closing the store", "err", err)
 	}

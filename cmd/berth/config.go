@@ -98,11 +98,17 @@ func (o HTTPOptions) Validate() error {
 
 // WatchOptions bound what Berth may connect to, and how long sessions live.
 type WatchOptions struct {
-	AllowNode   []string      `help:"Address ranges, as CIDR or CIDR:port, that nodes may have although they are refused by default (loopback, other ports)." env:"BERTH_ALLOW_NODE"`
-	OnlyAllowed bool          `name:"only-allow-node" help:"Nodes may have no other addresses than those of --allow-node." env:"BERTH_ONLY_ALLOW_NODE"`
-	SessionIdle time.Duration `help:"A session ends after this time without use." default:"24h" env:"BERTH_SESSION_IDLE"`
-	SessionLife time.Duration `help:"A session ends after this time in any case." default:"168h" env:"BERTH_SESSION_LIFE"`
-	WorkOptions `embed:""`
+	AllowNode       []string      `help:"Address ranges, as CIDR or CIDR:port, that nodes may have although they are refused by default (loopback, other ports)." env:"BERTH_ALLOW_NODE"`
+	OnlyAllowed     bool          `name:"only-allow-node" help:"Nodes may have no other addresses than those of --allow-node." env:"BERTH_ONLY_ALLOW_NODE"`
+	SessionIdle     time.Duration `help:"A session ends after this time without use." default:"24h" env:"BERTH_SESSION_IDLE"`
+	SessionLife     time.Duration `help:"A session ends after this time in any case." default:"168h" env:"BERTH_SESSION_LIFE"`
+	WorkOptions     `embed:""`
+	TemplateOptions `embed:""`
+}
+
+// TemplateOptions say where templates may be imported from.
+type TemplateOptions struct {
+	ImportRoot string `help:"Folder whose folders administrators may import templates from. Without it only uploads are imported." type:"existingdir" env:"BERTH_IMPORT_ROOT"`
 }
 
 // envFile resolves flags from a file of the same NAME=value lines that the

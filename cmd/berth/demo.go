@@ -177,6 +177,9 @@ func (a *app) setUpDemo(ctx context.Context, sim *pvesim.Sim) (demoTold, error) 
 		c.SetACL("/", forNewcomer, "PVEAuditor", true)
 		told.Nodes = append(told.Nodes, demoNode{c.Name(), node.Name(), node.Addr(), node.Fingerprint(), forNewcomer, newcomersToken})
 	}
+	if _, err := a.templates.AddStarters(ctx, by, nil); err != nil {
+		return demoTold{}, fmt.Errorf("adding the starter set: %w", err)
+	}
 	return told, nil
 }
 

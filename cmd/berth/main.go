@@ -26,6 +26,7 @@ type CLI struct {
 	SetupLink SetupLinkCmd `cmd:"" help:"Print a new one-time set-up link; the one before is void."`
 	Admin     AdminCmd     `cmd:"" help:"List and change administrators, on the data alone."`
 	Audit     AuditCmd     `cmd:"" help:"Check the audit trail."`
+	Template  TemplateCmd  `cmd:"" help:"Check, import and export templates."`
 	Key       KeyCmd       `cmd:"" help:"Make a key, or seal all secrets anew with another."`
 	Version   VersionCmd   `cmd:"" help:"Print the version."`
 }

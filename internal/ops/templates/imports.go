@@ -28,7 +28,11 @@ func (s *Service) PreviewArchive(ctx context.Context, by account.By, name string
 	if err != nil {
 		return template.Plan{}, onField("archive", err)
 	}
-	return s.preview(ctx, by, clean(path.Base(strings.ReplaceAll(name, `\`, "/")), 100), files)
+	name = clean(path.Base(strings.ReplaceAll(name, `\`, "/")), 100)
+	if format, ok := archive.FormatOf(name); ok {
+		files = files.Within(name[:max(0, len(name)-len(format)-1)])
+	}
+	return s.PreviewFiles(ctx, by, name, files)
 }
 
 // PreviewFolder reads a folder below the import folder that Berth was started with, for administrators.
@@ -40,7 +44,8 @@ func (s *Service) PreviewFolder(ctx context.Context, by account.By, folder strin
 	if err != nil {
 		return template.Plan{}, onField("folder", err)
 	}
-	return s.preview(ctx, by, "folder "+clean(strings.Trim(folder, "/"), 90), files)
+	folder = clean(strings.Trim(folder, "/"), 90)
+	return s.PreviewFiles(ctx, by, "folder "+folder, files.Within(path.Base(folder)))
 }
 
 // Folders lists the folders that PreviewFolder takes, for administrators.
@@ -89,7 +94,7 @@ func (s *Service) PreviewPasted(ctx context.Context, by account.By, pasted []tem
 	if err != nil {
 		return template.Plan{}, onField("pasted", err)
 	}
-	return s.preview(ctx, by, "pasted files", files)
+	return s.PreviewFiles(ctx, by, "pasted files", files)
 }
 
 // onField puts a problem beside the field that it is about.
@@ -103,8 +108,9 @@ func onField(field string, err error) error {
 	return &told
 }
 
-// preview keeps what was read, so that exactly that is imported when it is confirmed.
-func (s *Service) preview(ctx context.Context, by account.By, origin string, files layout.Files) (template.Plan, error) {
+// PreviewFiles says what importing files that were read already would do. They are kept, so
+// that exactly they are imported when it is confirmed. origin names where they came from.
+func (s *Service) PreviewFiles(ctx context.Context, by account.By, origin string, files layout.Files) (template.Plan, error) {
 	found, findings := layout.Read(files)
 	im := template.Import{ID: newID(), Origin: origin, ExpiresAt: s.now().Add(template.ImportFor)}
 	for _, f := range found {

@@ -31,6 +31,19 @@ func (f Files) Paths() []string {
 	return out
 }
 
+// Within puts a template that lies at the root into a directory of that name,
+// which is then its name where it says none of its own. Other files stay as they are.
+func (f Files) Within(dir string) Files {
+	if _, ok := f[confName]; !ok || dir == "" || dir == "." {
+		return f
+	}
+	out := make(Files, len(f))
+	for p, data := range f {
+		out[path.Join(dir, p)] = data
+	}
+	return out
+}
+
 // Found is one template that was read.
 type Found struct {
 	Dir      string // its directory's path; empty when it lies at the root
