@@ -155,11 +155,12 @@ func (t *task) matches(args map[string]string) bool {
 		args["typefilter"] != "" && t.kind != args["typefilter"],
 		args["userfilter"] != "" && !strings.Contains(strings.ToLower(t.user), strings.ToLower(args["userfilter"])),
 		args["since"] != "" && t.start.Unix() < int64(atoi(args["since"])),
-		args["until"] != "" && t.start.Unix() > int64(atoi(args["until"])),
-		args["errors"] == "1" && (!t.done || t.exit == "OK"):
+		args["until"] != "" && t.start.Unix() > int64(atoi(args["until"])):
 		return false
+	case args["errors"] == "1": // a running one counts, as its end is unknown
+		return t.outcome() != "ok"
 	case args["statusfilter"] != "":
-		return slices.Contains(splitList(args["statusfilter"]), t.outcome())
+		return slices.Contains(splitList(strings.ToLower(args["statusfilter"])), t.outcome())
 	}
 	return true
 }
@@ -179,22 +180,40 @@ func (t *task) outcome() string {
 var upidForm = regexp.MustCompile(`^UPID:[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?:[0-9A-Fa-f]{8}:[0-9A-Fa-f]{8,9}:[0-9A-Fa-f]{8}:[^:\s]+:[^:\s]*:[^:\s]+:$`)
 
 // findTask is nil without an error where PVE has no such log any more.
-func (c *Cluster) findTask(cl *call, priv string) (*task, error) {
+func (c *Cluster) findTask(cl *call) (*task, error) {
 	upid := cl.args["upid"]
 	if !upidForm.MatchString(upid) {
 		return nil, badParam("upid", "unable to parse worker upid")
 	}
 	t := c.tasks[upid]
-	if t == nil || t.node != cl.node {
-		return nil, nil
-	}
-	if path := "/nodes/" + cl.node.spec.Name; !t.visibleTo(cl.who) && !c.may(cl.who, path, priv) {
-		return nil, forbidden(path, priv)
-	}
-	if t.done && c.taskFault(t, "task-log-rotated") != nil {
+	if t == nil || t.node != cl.node || t.done && c.taskFault(t, "task-log-rotated") != nil {
 		return nil, nil
 	}
 	return t, nil
+}
+
+// existingTask is for the calls that refuse a task of which there is no log.
+func (c *Cluster) existingTask(cl *call, priv string) (*task, error) {
+	t, err := c.findTask(cl)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil {
+		return nil, badParam("upid", "no such task")
+	}
+	return t, cl.ownOr(priv)
+}
+
+// ownOr wants a privilege on the node for tasks of others. Whose a task is
+// stands in its UPID.
+func (cl *call) ownOr(priv string) error {
+	parts := strings.Split(cl.args["upid"], ":")
+	owner, token, _ := strings.Cut(parts[len(parts)-2], "!")
+	path := "/nodes/" + cl.node.spec.Name
+	if (&task{user: owner, tok: token}).visibleTo(cl.who) || cl.cluster.may(cl.who, path, priv) {
+		return nil
+	}
+	return forbidden(path, priv)
 }
 
 func taskIndex(cl *call) (any, error) {
@@ -202,12 +221,9 @@ func taskIndex(cl *call) (any, error) {
 }
 
 func taskStatus(cl *call) (any, error) {
-	t, err := cl.cluster.findTask(cl, "Sys.Audit")
+	t, err := cl.cluster.existingTask(cl, "Sys.Audit")
 	if err != nil {
 		return nil, err
-	}
-	if t == nil {
-		return nil, badParam("upid", "no such task")
 	}
 	o := t.common().with("pstart", t.pstart)
 	if t.done {
@@ -217,8 +233,11 @@ func taskStatus(cl *call) (any, error) {
 }
 
 func taskLog(cl *call) (any, error) {
-	t, err := cl.cluster.findTask(cl, "Sys.Audit")
+	t, err := cl.cluster.findTask(cl)
 	if err != nil {
+		return nil, err
+	}
+	if err := cl.ownOr("Sys.Audit"); err != nil {
 		return nil, err
 	}
 	lines := []string{"unable to open file - No such file or directory"}
@@ -253,15 +272,14 @@ func (t *task) file(cl *call, lines []string) (any, error) {
 	return download{name: name, body: strings.Join(lines, "\n") + "\n"}, nil
 }
 
-// stopTask ends a running task; one that is over or was never there is no
-// error.
+// stopTask ends a running task; one that is over already is no error.
 func stopTask(cl *call) (any, error) {
 	c := cl.cluster
-	t, err := c.findTask(cl, "Sys.Modify")
+	t, err := c.existingTask(cl, "Sys.Modify")
 	if err != nil {
 		return nil, err
 	}
-	if t == nil || t.done {
+	if t.done {
 		return nil, nil
 	}
 	t.stop(cl.at)

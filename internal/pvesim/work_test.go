@@ -275,8 +275,50 @@ func TestAbort(t *testing.T) {
 	if _, refused := d.write("DELETE", "/nodes/pve1/tasks/"+upid); refused != "" {
 		t.Errorf("again: %s", refused)
 	}
+	gone := "UPID:pve1:00000001:00000001:00000001:vzstart:100:root@pam!look:"
+	if res := d.via.do("DELETE", "/nodes/pve1/tasks/"+gone, nil); res.status != 400 || !strings.Contains(res.body, "no such task") {
+		t.Errorf("of none: %d %s", res.status, res.body)
+	}
 	if _, refused := d.write("DELETE", "/nodes/pve1/tasks/UPID:x"); !strings.HasPrefix(refused, "400") {
 		t.Errorf("no UPID: %s", refused)
+	}
+}
+
+// TestWhoMaySeeATask: a token its own, a user their tokens' too, others with a
+// privilege on the node, and a UPID tells whose it is when its log is gone.
+func TestWhoMaySeeATask(t *testing.T) {
+	d := newDesk(t)
+	d.c.AddUser(UserSpec{ID: "few@pve", Password: "few-pw"})
+	d.c.SetACL("/vms", "few@pve", "PVEVMUser", true)
+	as := func(token string) *caller {
+		return ask(t, d.c.Node("pve1")).token("few@pve!"+token, d.c.AddToken("few@pve", token, TokenSpec{}))
+	}
+	own := *d
+	own.via = as("one")
+	upid, refused := own.power("stop", 100)
+	if refused != "" {
+		t.Fatal(refused)
+	}
+	user, _ := ask(t, d.c.Node("pve1")).login("few@pve", "few-pw")
+	gone := strings.Replace(upid, ":vzstop:", ":vzstart:", 1)
+	for _, c := range []struct {
+		via         *caller
+		upid        string
+		status, log int
+	}{
+		{own.via, upid, 200, 200}, {user, upid, 200, 200}, {as("two"), upid, 403, 403}, {d.via, upid, 200, 200},
+		{own.via, gone, 400, 200}, {as("three"), gone, 400, 403}, {d.via, gone, 400, 200},
+	} {
+		status, log := c.via.get("/nodes/pve1/tasks/"+c.upid+"/status").status, c.via.get("/nodes/pve1/tasks/"+c.upid+"/log").status
+		if status != c.status || log != c.log {
+			t.Errorf("%v of %s: status %d, log %d, want %d, %d", c.via.header, c.upid, status, log, c.status, c.log)
+		}
+	}
+	if res := as("four").get("/nodes/pve1/tasks?source=all"); !strings.Contains(res.body, `"data":[]`) {
+		t.Errorf("another token's list: %s", res.body)
+	}
+	if res := own.via.get("/nodes/pve1/tasks?source=all&errors=1"); !strings.Contains(res.body, upid) {
+		t.Errorf("its own, while it runs: %s", res.body)
 	}
 }
 
