@@ -56,12 +56,13 @@ type Container struct {
 	Stale bool
 }
 
-// Name is the hostname, else "CT 100".
+// Name is the hostname, else "CT 100". Proxmox itself calls a container without
+// a hostname "CT100" (PVE::LXC::vmstatus).
 func (c Container) Name() string {
-	if c.Hostname != "" {
-		return c.Hostname
+	if id := c.ID.VMID.String(); c.Hostname == "" || c.Hostname == "CT"+id {
+		return "CT " + id
 	}
-	return "CT " + c.ID.VMID.String()
+	return c.Hostname
 }
 
 // NodeID is the identity of the node that the container is on.

@@ -11,10 +11,11 @@ import (
 
 // titleOf is a container as steps and the trail show it: "web1 (CT 104)".
 func titleOf(c fleet.Container) string {
-	if c.Hostname == "" {
-		return "CT " + c.ID.VMID.String()
+	name, number := c.Name(), "CT "+c.ID.VMID.String()
+	if name == number {
+		return number
 	}
-	return c.Hostname + " (CT " + c.ID.VMID.String() + ")"
+	return name + " (" + number + ")"
 }
 
 // jobTitle is "Start web1" or "Stop 48 containers".
