@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 
 	"berth/internal/account"
 	"berth/internal/problem"
@@ -17,10 +18,15 @@ func (s *Service) List(ctx context.Context, v account.Viewer, f template.Filter)
 		return template.Listing{}, err
 	}
 	out := template.Listing{Templates: all, Tags: countTags(all), All: len(all)}
-	if len(f.Words) > 0 || f.Tag != "" || f.Mine {
+	if len(f.Words) > 0 {
 		out.Templates, err = s.store.Templates(ctx, owner(v), f)
+		return out, err
 	}
-	return out, err
+	tag := strings.ToLower(strings.TrimSpace(f.Tag))
+	out.Templates = slices.DeleteFunc(slices.Clone(all), func(t template.Summary) bool {
+		return f.Mine && t.Owner != owner(v) || tag != "" && !slices.Contains(t.Tags, tag)
+	})
+	return out, nil
 }
 
 func countTags(all []template.Summary) []template.TagCount {

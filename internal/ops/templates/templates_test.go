@@ -417,6 +417,32 @@ func TestExportsComeBackAsTheyWere(t *testing.T) {
 	w.kind("exporting another's", w.Export(w.ctx, w.bob.Viewer, []template.ID{hers.Templates[0].ID}, archive.Zip, &out), problem.NotFound)
 }
 
+func TestListsAreFiltered(t *testing.T) {
+	w := newWorld(t)
+	for name, tags := range map[string][]string{"One": {"web", "a"}, "Two": {"web"}, "Three": nil} {
+		c := content(name)
+		c.Tags = tags
+		w.create(w.bob, c)
+		if name == "One" {
+			w.share(w.alice, w.create(w.alice, c).ID)
+		}
+	}
+	for want, f := range map[string]template.Filter{
+		"One One Three Two": {}, "One Three Two": {Mine: true}, "One One Two": {Tag: " WEB"}, "One Two": {Tag: "web", Mine: true}, "": {Tag: "we"},
+		"Two": {Words: []string{"TW"}, Tag: "web"}, "One": {Words: []string{"one"}, Mine: true},
+	} {
+		list, err := w.List(w.ctx, w.bob.Viewer, f)
+		w.must(err)
+		var names []string
+		for _, x := range list.Templates {
+			names = append(names, x.Name)
+		}
+		if got := strings.Join(names, " "); got != want || list.All != 4 || list.Tags[0] != (template.TagCount{Tag: "web", Count: 3}) {
+			t.Errorf("%+v: got %q of %d, %+v", f, got, list.All, list.Tags)
+		}
+	}
+}
+
 func TestNamesOfCopies(t *testing.T) {
 	w := newWorld(t)
 	long := w.create(w.alice, content(strings.Repeat("é", 100)))

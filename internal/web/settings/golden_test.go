@@ -62,7 +62,7 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 	session := account.Session{ID: "s1", Address: "192.0.2.9", CreatedAt: noon.Add(-time.Hour), SeenAt: noon, ExpiresAt: noon.Add(24 * time.Hour)}
 	foreign := session
 	foreign.ID, foreign.Address = "s2", hostile
-	v := hostView{Host: host(), Name: "Lab", Admission: "listed", Listed: "anna@pve\n@company", Own: true}
+	v := hostView{Host: host(), Name: "Lab", Admission: "listed", Sharing: "administrators", Listed: "anna@pve\n@company", Own: true}
 	refused := hostView{Host: one(), Name: hostile, Admission: "everyone", NewAddress: hostile,
 		Problem: &problem.Problem{Kind: problem.Untrusted, What: "Another.", Fields: map[string]string{"address": "This is another Proxmox."}, Expected: "AA", Got: "BB"}}
 	seen := authority.Seen{Address: authority.Address{Host: "192.0.2.1", Port: 8006}, Fingerprint: "AA:BB", Subject: hostile, Issuer: hostile, NotAfter: noon}

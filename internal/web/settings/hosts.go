@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -100,6 +101,7 @@ type hostView struct {
 	Name       string
 	Admission  string
 	Listed     string
+	Sharing    string
 	NewAddress string
 	Own        bool // the viewer signs in through it
 	// Seen is what its address shows now, to be compared with the pin.
@@ -117,11 +119,19 @@ func admissions() []kit.Option {
 	}
 }
 
+func sharings() []kit.Option {
+	return []kit.Option{
+		{Value: string(account.OnlyAdministrators), Text: "Administrators only"},
+		{Value: string(account.Everyone), Text: "Everyone who may sign in", Hint: "What they share, everybody on this Berth can read and copy."},
+	}
+}
+
 func (p *Pages) viewOf(r *http.Request) (hostView, error) {
 	h, err := p.verbs.Host(r.Context(), account.HostID(r.PathValue("host")))
 	return hostView{
 		Host: h, Name: h.Name, Admission: string(h.Policy.Admission), Listed: strings.Join(h.Policy.Listed, "\n"),
-		Own: kit.ViewerOf(r.Context()).User.Host == h.ID,
+		Sharing: string(cmp.Or(h.Policy.Sharing, account.OnlyAdministrators)),
+		Own:     kit.ViewerOf(r.Context()).User.Host == h.ID,
 	}, err
 }
 
@@ -158,10 +168,11 @@ func (p *Pages) redrawHost(w http.ResponseWriter, r *http.Request, err error, ty
 func (p *Pages) editHost(w http.ResponseWriter, r *http.Request) error {
 	id, name := r.PathValue("host"), r.PostFormValue("name")
 	admission, listed := r.PostFormValue("admission"), r.PostFormValue("listed")
-	policy := account.Policy{Admission: account.Admission(admission), Listed: strings.FieldsFunc(listed, func(c rune) bool { return c == '\n' || c == '\r' || c == ',' })}
+	sharing := r.PostFormValue("sharing")
+	policy := account.Policy{Admission: account.Admission(admission), Sharing: account.Admission(sharing), Listed: strings.FieldsFunc(listed, func(c rune) bool { return c == '\n' || c == '\r' || c == ',' })}
 	err := p.verbs.EditHost(r.Context(), kit.ViewerOf(r.Context()), account.HostID(id), name, policy, clientOf(r))
 	if err != nil {
-		return p.redrawHost(w, r, err, func(v *hostView) { v.Name, v.Admission, v.Listed = name, admission, listed })
+		return p.redrawHost(w, r, err, func(v *hostView) { v.Name, v.Admission, v.Listed, v.Sharing = name, admission, listed, sharing })
 	}
 	return told(w, r, nil, "Saved.", kit.URL.SignInHost(id))
 }

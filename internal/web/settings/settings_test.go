@@ -150,7 +150,7 @@ func TestForms(t *testing.T) {
 		{"POST", "/settings/sessions/own", nil, "revoke own 192.0.2.1", "/login"},
 		{"POST", "/settings/sessions/sign-out-everywhere", nil, "everywhere", "/login"},
 		{"POST", "/settings/sign-in-hosts", url.Values{"name": {"Lab"}, "address": {"192.0.2.1"}, "fingerprint": {"AA"}}, "add Lab 192.0.2.1 AA", "/settings/sign-in-hosts/h1"},
-		{"POST", "/settings/sign-in-hosts/h1", url.Values{"name": {"New"}, "admission": {"listed"}, "listed": {"anna@pve\r\n@company,tom@pve"}}, "edit h1 New", "/settings/sign-in-hosts/h1"},
+		{"POST", "/settings/sign-in-hosts/h1", url.Values{"name": {"New"}, "admission": {"listed"}, "listed": {"anna@pve\r\n@company,tom@pve"}, "sharing": {"everyone"}}, "edit h1 New", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/addresses", url.Values{"address": {"192.0.2.2"}}, "address h1 192.0.2.2", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/addresses/delete", url.Values{"address": {"192.0.2.2:8006"}}, "drop h1 192.0.2.2:8006", "/settings/sign-in-hosts/h1"},
 		{"POST", "/settings/sign-in-hosts/h1/certificate/confirm", url.Values{"address": {"192.0.2.1:8006"}, "fingerprint": {"AA"}}, "repin h1 192.0.2.1:8006 AA", "/settings/sign-in-hosts/h1"},
@@ -165,8 +165,8 @@ func TestForms(t *testing.T) {
 		if did := strings.Join(v.did, ";"); err != nil || did != c.did || answer.Header.Get("Location") != c.to {
 			t.Errorf("%s %s: did %q, leads to %q, %v", c.method, c.path, did, answer.Header.Get("Location"), err)
 		}
-		if c.did == "edit h1 New" && strings.Join(v.policy.Listed, "|") != "anna@pve|@company|tom@pve" {
-			t.Errorf("listed: %q", v.policy.Listed)
+		if c.did == "edit h1 New" && (strings.Join(v.policy.Listed, "|") != "anna@pve|@company|tom@pve" || v.policy.Sharing != account.Everyone) {
+			t.Errorf("policy: %+v", v.policy)
 		}
 	}
 }
