@@ -19,11 +19,11 @@ type FaultTarget struct {
 
 // FaultInfo describes one fault of the table.
 type FaultInfo struct {
-	Name   string            `json:"name"`
-	What   string            `json:"what"`
-	Params map[string]string `json:"params,omitempty"`
-	// PerContainer says that the fault takes a VMID and a number of times.
-	PerContainer bool `json:"perContainer,omitempty"`
+	Name         string            `json:"name"`
+	What         string            `json:"what"`
+	Params       map[string]string `json:"params,omitempty"`
+	PerContainer bool              `json:"perContainer,omitempty"` // it takes a VMID
+	Counted      bool              `json:"counted,omitempty"`      // it takes a number of times, after which it is over
 }
 
 // ActiveFault is a fault that is set.
@@ -88,8 +88,11 @@ func (s *Sim) setFault(name string, target FaultTarget) (*activeFault, error) {
 	if c == nil {
 		return nil, fmt.Errorf("set fault %s: no cluster %q", name, target.Cluster)
 	}
-	if !faultTable[i].PerContainer && (target.VMID != 0 || target.Times != 0) {
-		return nil, fmt.Errorf("fault %s is not for single containers, nor counted", name)
+	if !faultTable[i].PerContainer && target.VMID != 0 {
+		return nil, fmt.Errorf("fault %s is not for single containers", name)
+	}
+	if !faultTable[i].Counted && target.Times != 0 {
+		return nil, fmt.Errorf("fault %s is not counted", name)
 	}
 	f := &activeFault{cluster: c, done: make(chan struct{})}
 	if target.Node != "" {

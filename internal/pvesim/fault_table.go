@@ -1,5 +1,7 @@
 package pvesim
 
+import "slices"
+
 const onlyParam = "only answers whose path begins so, as in /cluster/resources; without it all"
 
 // faultTable is filled in init, since its functions reach the table of
@@ -66,6 +68,7 @@ func workFaults() []faultKind {
 	}
 	for i := range list {
 		list[i].PerContainer = true
+		list[i].Counted = !slices.Contains([]string{"lock-held", "shutdown-ignored", "task-log-rotated"}, list[i].Name) // those are states
 	}
 	return list
 }

@@ -99,9 +99,13 @@ func (c *Cluster) starting(n *Node, vmid int, anyLock bool) work {
 		}
 		return ""
 	}
+	took := usualTime["vzstart"]
 	return work{
-		plan:   []step{{lock: true, do: check}, {takes: usualTime["vzstart"], do: boot}},
-		broken: func(time.Time) string { return startupFailed(vmid) },
+		plan: []step{{lock: true, do: check}, {takes: took * 4 / 10, do: boot}, {takes: took * 6 / 10}}, // it runs before its task ends
+		broken: func(at time.Time) string {
+			c.halted(n, vmid)(nil, at)
+			return startupFailed(vmid)
+		},
 	}
 }
 
@@ -158,8 +162,9 @@ func (cl *call) overrule(vmid int) func(*task, time.Time) string {
 
 // stopping pulls the plug.
 func (c *Cluster) stopping(n *Node, vmid int, anyLock bool) work {
+	took := usualTime["vzstop"]
 	return work{
-		plan: []step{{lock: true, do: c.unlocked(n, vmid, anyLock, "mounted")}, {takes: usualTime["vzstop"], do: c.halted(n, vmid)}},
+		plan: []step{{lock: true, do: c.unlocked(n, vmid, anyLock, "mounted")}, {takes: took * 7 / 10, do: c.halted(n, vmid)}, {takes: took * 3 / 10}},
 		broken: func(time.Time) string {
 			return fmt.Sprintf("command 'lxc-stop -n %d --kill' failed: exit code 1", vmid)
 		},

@@ -222,6 +222,22 @@ func TestDeleteWithoutQuorum(t *testing.T) {
 	}
 }
 
+// TestStateChangesBeforeTheTaskEnds as on a real node.
+func TestStateChangesBeforeTheTaskEnds(t *testing.T) {
+	d := newDesk(t)
+	stop, _ := d.power("stop", 100)
+	d.clock.advance(800 * time.Millisecond)
+	if d.state(100) != "stopped" || d.exit(stop) != "running" {
+		t.Errorf("stop: %s, %s", d.state(100), d.exit(stop))
+	}
+	d.clock.advance(time.Second)
+	start, _ := d.power("start", 100)
+	d.clock.advance(800 * time.Millisecond)
+	if d.state(100) != "running" || d.exit(start) != "running" {
+		t.Errorf("start: %s, %s", d.state(100), d.exit(start))
+	}
+}
+
 func TestShutdownWithTooLittleTime(t *testing.T) {
 	d := newDesk(t)
 	upid, _ := d.power("shutdown", 100, "timeout", "1")

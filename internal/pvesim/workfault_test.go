@@ -184,4 +184,7 @@ func TestFaultsThatAreNotForContainers(t *testing.T) {
 	if _, err := d.sim.Fault("slow", FaultTarget{Cluster: "lab", VMID: 100}); err == nil {
 		t.Error("slow took a VMID")
 	}
+	if _, err := d.sim.Fault("lock-held", FaultTarget{Cluster: "lab", VMID: 100, Times: 1}); err == nil {
+		t.Error("a held lock was counted")
+	}
 }
