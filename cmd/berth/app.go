@@ -49,6 +49,7 @@ type app struct {
 	connect   *connect.Service
 	act       *act.Service
 	jobs      *jobs.Engine
+	perNode   int // how many actions go on at once on one node
 	templates *templates.Service
 	imports   *os.Root // nil: no folder of the server is imported from
 	metrics   *web.Metrics

@@ -86,7 +86,7 @@ func (h *house) signIn(who demoPerson) person {
 
 var (
 	placeholder = regexp.MustCompile(`\{[a-z]+(\.\.\.)?\}`)
-	ofTheAnswer = regexp.MustCompile(`(nonce|data-made)="[^"]*"`)
+	ofTheAnswer = regexp.MustCompile(`((nonce|data-made)|name="key" value)="[^"]*"`)
 )
 
 // Ids of nobody, of the lengths of real ones.
@@ -248,7 +248,7 @@ func TestEveryRouteFromAForeignOrigin(t *testing.T) {
 }
 
 // ofOneself would end the very session that this test asks with, or (the stream) never end.
-var ofOneself = []string{kit.URL.SignOut(), kit.URL.SignOutAll(), kit.URL.Live()}
+var ofOneself = []string{kit.URL.SignOut(), kit.URL.SignOutAll(), kit.URL.Live(), kit.URL.ActivityLive()}
 
 // What is another's and what does not exist are the same to everybody else.
 func TestEveryRouteAsAnotherUser(t *testing.T) {

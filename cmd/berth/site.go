@@ -6,13 +6,16 @@ import (
 
 	"berth/cmd/berth/reach"
 	"berth/internal/fleet"
+	"berth/internal/job"
 	"berth/internal/jobs"
 	"berth/internal/ops/act"
 	"berth/internal/ops/connect"
 	"berth/internal/web"
+	"berth/internal/web/actions"
 	"berth/internal/web/activity"
 	"berth/internal/web/containers"
 	"berth/internal/web/dashboard"
+	jobpages "berth/internal/web/jobs"
 	"berth/internal/web/kit"
 	"berth/internal/web/nodes"
 	"berth/internal/web/packages"
@@ -40,13 +43,18 @@ func (w work) Busy(owner string) map[fleet.ContainerID]fleet.Busy { return w.act
 
 func (w work) Subscribe(owner string) (<-chan struct{}, func()) { return w.engine.Subscribe(owner) }
 
+func (w work) Board(owner string) *job.Board { return w.engine.Board(owner) }
+
 // site is every page of Berth behind one handler.
 func (a *app) site(l *listener) (http.Handler, error) {
 	var site *web.Server
 	doors := signinpages.New(a.signin, func(path string) bool { return site.IsPage(path) })
-	board := dashboard.New(a.watcher, a.signin, time.Now)
-	single := containers.New(containers.Options{Eyes: a.watcher, Past: a.store, Work: work{a.act, a.jobs}, Sessions: a.signin, Now: time.Now})
-	a.streams = append(a.streams, board, single)
+	doing := work{a.act, a.jobs}
+	board := dashboard.New(a.watcher, doing, a.signin, time.Now)
+	single := containers.New(containers.Options{Eyes: a.watcher, Past: a.store, Work: doing, Sessions: a.signin, Now: time.Now})
+	tasks := jobpages.New(jobpages.Options{Verbs: a.act, Store: a.store, News: a.jobs, Sessions: a.signin, PerNode: a.perNode, Now: time.Now})
+	history := activity.New(activity.Options{Trail: a.store, Jobs: a.store, Work: doing, Pictures: a.watcher, Sessions: a.signin, Now: time.Now})
+	a.streams = append(a.streams, board, single, tasks, history)
 	a.nodes = nodes.New(a.connect, a.watcher, time.Now)
 	var err error
 	site, err = web.New(web.Options{
@@ -54,17 +62,20 @@ func (a *app) site(l *listener) (http.Handler, error) {
 		Pages: web.Pages{
 			SignIn:     doors,
 			Dashboard:  board,
+			Actions:    actions.New(actions.Options{Verbs: a.act, Pictures: a.watcher, Finder: board, Steps: a.store}),
+			Jobs:       tasks,
 			Containers: single,
 			Nodes:      a.nodes,
 			Templates:  templates.New(),
 			Packages:   packages.New(),
-			Activity:   activity.New(a.store, time.Now),
+			Activity:   history,
 			Settings:   settings.New(a.signin, time.Now),
 			Kit:        routes(kit.Routes(board)),
 		},
 		Viewer:       doors.Viewer,
 		TurnedAway:   a.signin.TurnedAway,
 		Locked:       a.store.Locked,
+		Running:      func(owner string) int { return a.jobs.Board(owner).Jobs },
 		Ready:        a.store.Ping,
 		Metrics:      a.metrics,
 		MetricsToken: l.token,

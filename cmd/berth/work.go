@@ -30,6 +30,7 @@ func (a *app) newWork(o WorkOptions, holder string) {
 	if perNode <= 0 {
 		perNode = 4
 	}
+	a.perNode = perNode
 	a.jobs = jobs.New(jobs.Options{Store: a.store, Works: works, LaneLimit: func(string, string) int { return perNode },
 		Taken: act.Taken, Holder: holder, Now: time.Now, Log: a.log})
 	a.act.Use(a.jobs)

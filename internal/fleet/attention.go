@@ -11,6 +11,8 @@ const (
 	AttnLocked          Attention = "locked for over an hour"
 	AttnMemory          Attention = "memory above 90 %"
 	AttnDisk            Attention = "disk above 90 %"
+	// AttnFailed is what an action leaves that ended badly, until its person dismisses it; jobs know of it, not the container.
+	AttnFailed Attention = "last action failed"
 )
 
 // NeedsAttention lists why the container needs a look at that time; nil when it does not.

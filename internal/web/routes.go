@@ -14,6 +14,8 @@ type Pages struct {
 	SignIn     Rooms // /login, /set-up, /sign-out
 	Dashboard  Rooms // /, /live, /fleet.json
 	Containers Rooms // /containers/{cluster}/{vmid}
+	Actions    Rooms // /containers/…/{action}, /actions
+	Jobs       Rooms // /jobs
 	Nodes      Rooms // /settings/nodes
 	Templates  Rooms // /templates
 	Packages   Rooms // /templates/packages
@@ -25,7 +27,7 @@ type Pages struct {
 // siteMap is every route of every room.
 func siteMap(p Pages) []kit.Route {
 	var all []kit.Route
-	for _, r := range []Rooms{p.SignIn, p.Dashboard, p.Containers, p.Nodes, p.Templates, p.Packages, p.Activity, p.Settings, p.Kit} {
+	for _, r := range []Rooms{p.SignIn, p.Dashboard, p.Containers, p.Actions, p.Jobs, p.Nodes, p.Templates, p.Packages, p.Activity, p.Settings, p.Kit} {
 		if r != nil {
 			all = append(all, r.Routes()...)
 		}

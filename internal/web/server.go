@@ -32,6 +32,8 @@ type Options struct {
 	// Locked says why stored secrets cannot be opened, which every page of a
 	// signed-in person tells then; nil when they can. May be nil.
 	Locked func() *problem.Problem
+	// Running counts the jobs of a person that run now, for the sidebar; nil: it is not told.
+	Running func(owner string) int
 	// Ready reports whether the store answers.
 	Ready        func(context.Context) error
 	Metrics      *Metrics
@@ -140,6 +142,9 @@ func (s *Server) admit(route kit.Route, r *http.Request) (*http.Request, error) 
 	switch {
 	case err == nil:
 		r = r.WithContext(kit.WithViewer(r.Context(), viewer))
+		if s.o.Running != nil {
+			r = r.WithContext(kit.WithRunning(r.Context(), s.o.Running(string(viewer.User.ID))))
+		}
 		if s.o.Locked != nil {
 			r = r.WithContext(kit.WithLocked(r.Context(), s.o.Locked()))
 		}

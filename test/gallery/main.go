@@ -27,7 +27,7 @@ func main() {
 	listen := flag.String("listen", "127.0.0.1:8099", "address")
 	flag.Parse()
 	mux := http.NewServeMux()
-	all := slices.Concat(kit.Routes(guests{}), routes(), templates.New().Routes(), packages.New().Routes(), activity.New(trail{}, time.Now).Routes())
+	all := slices.Concat(kit.Routes(guests{}), routes(), templates.New().Routes(), packages.New().Routes(), activity.New(activity.Options{Trail: trail{}, Jobs: trail{}, Work: trail{}, Pictures: trail{}, Sessions: trail{}, Now: time.Now}).Routes())
 	for _, r := range all {
 		mux.HandleFunc(r.Method+" "+r.Pattern, serve(r))
 	}

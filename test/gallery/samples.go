@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"berth/internal/audit"
+	"berth/internal/fleet"
+	"berth/internal/job"
 	"berth/internal/web/kit"
 )
 
@@ -44,3 +46,15 @@ func (trail) AuditEntries(context.Context, audit.Filter) ([]audit.Entry, error) 
 		{Seq: 3, ID: "3", At: at(50 * time.Hour), Owner: "u", Actor: "alexandra@pve", Address: "192.0.2.17", Kind: audit.SignIn, Result: audit.OK, Subject: "lab"},
 	}, nil
 }
+
+func (trail) Jobs(context.Context, job.Filter) ([]job.Job, error) {
+	now := time.Now()
+	return []job.Job{{ID: "j1", Title: "Start 48 containers", Actor: "alexandra@pve", State: job.Running, StartedAt: now.Add(-34 * time.Second), Tally: job.Tally{Waiting: 20, Active: 8, Done: 19, Failed: 1}},
+		{ID: "j2", Title: "Reboot web1", Actor: "alexandra@pve", State: job.Running, StartedAt: now.Add(-4 * time.Second), Tally: job.Tally{Active: 1}}}, nil
+}
+
+func (trail) Steps(context.Context, job.Filter) ([]job.Step, error) { return nil, nil }
+func (trail) Board(string) *job.Board                               { return &job.Board{Jobs: 2} }
+func (trail) Subscribe(string) (<-chan struct{}, func())            { return nil, func() {} }
+func (trail) Picture(string) *fleet.Picture                         { return &fleet.Picture{} }
+func (trail) SessionStands(context.Context, string) (bool, error)   { return true, nil }

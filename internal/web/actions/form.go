@@ -30,7 +30,7 @@ type form struct {
 }
 
 // maxTimeout is the longest time that Proxmox gives a container to shut down, in seconds, as Berth offers it.
-const maxTimeout = 7200
+const maxTimeout = 3600
 
 func (f form) choices() fleet.Choices {
 	seconds, _ := strconv.Atoi(f.Timeout) // readForm read it before

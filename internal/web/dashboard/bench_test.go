@@ -22,7 +22,7 @@ func BenchmarkPage(b *testing.B) {
 		query       string
 	}{{30, 1, ""}, {1000, 10, ""}, {1000, 10, "?view=table"}, {10_000, 100, ""}, {10_000, 100, "?q=tag:prod+mem%3E80%25&sort=-cpu"}} {
 		b.Run(fmt.Sprintf("%d%s", c.n, c.query), func(b *testing.B) {
-			p := New(newEyes(many(c.n, c.clusters)), nil, nil)
+			p := New(newEyes(many(c.n, c.clusters)), idle{}, nil, nil)
 			defer p.Close()
 			handler := wrapper(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := p.index(w, r); err != nil {
@@ -49,7 +49,7 @@ func BenchmarkTick(b *testing.B) {
 	for _, n := range []int{30, 1000, 10_000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			e := newEyes(many(n, max(1, n/100)))
-			h := newHub(e, time.Now)
+			h := newHub(e, idle{}, time.Now)
 			defer h.stopAll()
 			h.stateOf("ann")
 			b.ReportAllocs()
@@ -82,7 +82,7 @@ func BenchmarkEverything(b *testing.B) {
 	b.ReportAllocs()
 	size := 0
 	for b.Loop() {
-		data := next(nil, p, noon).everything()
+		data := next(nil, p, nothing(), noon).everything()
 		size = len(data)
 		_, _ = io.Discard.Write(data)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"berth/internal/fleet"
+	"berth/internal/job"
 )
 
 // Eyes is what the dashboard needs of the watcher. Nothing of it waits for Proxmox.
@@ -22,6 +23,16 @@ type Eyes interface {
 	// Look tells that a page was made; Watching that a stream is open until the result is called.
 	Look(owner string)
 	Watching(owner string) (release func())
+}
+
+// Work is what the dashboard needs of jobs. Nothing of it waits.
+type Work interface {
+	// Board is what goes on for the owner; never nil, never changed afterwards.
+	Board(owner string) *job.Board
+	// Busy is what is being done to the owner's containers, from the board.
+	Busy(owner string) map[fleet.ContainerID]fleet.Busy
+	// Subscribe signals that Board has something new, until the second result is called.
+	Subscribe(owner string) (<-chan struct{}, func())
 }
 
 const (
@@ -41,6 +52,7 @@ var errTooManyStreams = errors.New("too many streams")
 // hub has a feed per owner. Nothing in a feed is ever another owner's.
 type hub struct {
 	eyes Eyes
+	work Work
 	now  func() time.Time
 	// closing ends when the server stops.
 	closing context.Context
@@ -51,9 +63,9 @@ type hub struct {
 	feeds map[string]*feed
 }
 
-func newHub(eyes Eyes, now func() time.Time) *hub {
+func newHub(eyes Eyes, work Work, now func() time.Time) *hub {
 	ctx, cancel := context.WithCancel(context.Background())
-	return &hub{eyes: eyes, now: now, closing: ctx, close: cancel, feeds: map[string]*feed{}}
+	return &hub{eyes: eyes, work: work, now: now, closing: ctx, close: cancel, feeds: map[string]*feed{}}
 }
 
 // feed turns one owner's pictures into events, each encoded once however many streams read it.
@@ -119,17 +131,23 @@ func (h *hub) stateOf(owner string) *state { return h.feedOf(owner).advance() }
 // advance brings the feed up to date with the picture and returns its state.
 func (f *feed) advance() *state {
 	p, now := f.hub.eyes.Picture(f.owner), f.hub.now()
+	// The board first: what is busy by a later look than its Rev is only told twice.
+	w := work{board: f.hub.work.Board(f.owner)}
+	w.busy = f.hub.work.Busy(f.owner)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.state == nil {
-		f.state = next(nil, p, now)
-		f.state.epoch = newEpoch()
+		f.state = next(nil, p, w, now)
 		return f.state
 	}
-	if f.state.current(p, now) || p.Rev < f.state.picture.Rev {
+	if f.state.current(p, w.board, now) || p.Rev < f.state.picture.Rev {
 		return f.state
 	}
-	s := next(f.state, p, now)
+	s := next(f.state, p, w, now)
+	if s.epoch != f.state.epoch {
+		f.anew(s)
+		return s
+	}
 	data := s.changes(f.state, now)
 	if data != nil {
 		s.seq++
@@ -137,6 +155,14 @@ func (f *feed) advance() *state {
 	}
 	f.state = s
 	return s
+}
+
+// anew begins another epoch: whoever reads the feed gets everything.
+func (f *feed) anew(s *state) {
+	s.seq = 0
+	f.state, f.ring, f.bytes = s, nil, 0
+	close(f.grown)
+	f.grown = make(chan struct{})
 }
 
 func (f *feed) push(e event) {
@@ -201,6 +227,8 @@ func (h *hub) open(owner string) (*feed, func(), error) {
 func (f *feed) pump(ctx context.Context) {
 	signal, stop := f.hub.eyes.Subscribe(f.owner)
 	defer stop()
+	worked, stopWork := f.hub.work.Subscribe(f.owner)
+	defer stopWork()
 	again := time.NewTicker(recheckAfter)
 	defer again.Stop()
 	breath := time.NewTimer(0)
@@ -215,6 +243,7 @@ func (f *feed) pump(ctx context.Context) {
 		}
 		select {
 		case <-signal:
+		case <-worked:
 		case <-again.C:
 		case <-ctx.Done():
 			return

@@ -120,7 +120,7 @@ type stage struct {
 
 func newStage(p ...*fleet.Picture) *stage {
 	s := &stage{eyes: newEyes(p...), door: &doorman{}}
-	s.pages = New(s.eyes, s.door, nil)
+	s.pages = New(s.eyes, idle{}, s.door, nil)
 	return s
 }
 
@@ -471,7 +471,7 @@ func TestFeedsOfNobodyAreDropped(t *testing.T) {
 // A browser that applies every change has what a new one is given.
 func TestChangesAddUpToEverything(t *testing.T) {
 	e := newEyes(full())
-	h := newHub(e, func() time.Time { return noon })
+	h := newHub(e, idle{}, func() time.Time { return noon })
 	defer h.stopAll()
 	have := decode(t, h.stateOf("ann").everything())
 	for i := range 40 {

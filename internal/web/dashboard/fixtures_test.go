@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"berth/internal/fleet"
+	"berth/internal/job"
 )
 
 // noon is the moment at which all fixtures are looked at.
@@ -219,4 +220,24 @@ func many(n, clusters int) *fleet.Picture {
 		p.Clusters = append(p.Clusters, clusterOf(id, fmt.Sprintf("site-%02d", c), nodes, cts...))
 	}
 	return p
+}
+
+// idle is jobs that do nothing.
+type idle struct{}
+
+func (idle) Board(string) *job.Board                      { return &job.Board{} }
+func (idle) Busy(string) map[fleet.ContainerID]fleet.Busy { return nil }
+func (idle) Subscribe(string) (<-chan struct{}, func())   { return nil, func() {} }
+
+func nothing() work { return work{board: &job.Board{}} }
+
+// working is full's jobs: one starts, one waits, one failed, one's outcome is not known.
+func working() work {
+	step := func(n int, kind string, s job.StepState, detail string) job.Step {
+		return job.Step{Job: "j1", N: n, Kind: kind, State: s, Detail: detail, Actor: "kim@pve"}
+	}
+	return work{board: &job.Board{Rev: 1, Jobs: 2,
+		Busy: map[string]job.Step{"c1/101": step(0, "reboot", job.Active, "Proxmox is at it."), "c1/104": step(1, "shutdown", job.Waiting, "")},
+		Bad:  map[string]job.Step{"c1/110": step(2, "stop", job.Failed, "Proxmox says: “can't lock <file>”."), "c2/140": step(3, "resume", job.Unknown, "")}},
+		busy: map[fleet.ContainerID]fleet.Busy{{Cluster: "c1", VMID: 101}: {Doing: "Rebooting", By: "kim@pve"}, {Cluster: "c1", VMID: 104}: {Doing: "Shutting down", By: "kim@pve", Waiting: true}}}
 }

@@ -7,8 +7,10 @@ import (
 	"context"
 	"iter"
 	"net/http"
+	"net/url"
 	"time"
 
+	"berth/internal/fleet"
 	"berth/internal/web/kit"
 )
 
@@ -21,11 +23,11 @@ type Pages struct {
 }
 
 // New makes the dashboard. now is the clock; nil is the machine's.
-func New(eyes Eyes, sessions Sessions, now func() time.Time) *Pages {
+func New(eyes Eyes, work Work, sessions Sessions, now func() time.Time) *Pages {
 	if now == nil {
 		now = time.Now
 	}
-	return &Pages{hub: newHub(eyes, now), eyes: eyes, sessions: sessions, now: now}
+	return &Pages{hub: newHub(eyes, work, now), eyes: eyes, sessions: sessions, now: now}
 }
 
 // Close ends all streams with a last event and waits for what feeds them.
@@ -44,6 +46,7 @@ func (p *Pages) index(w http.ResponseWriter, r *http.Request) error {
 	owner := string(kit.ViewerOf(r.Context()).User.ID)
 	p.eyes.Look(owner)
 	v := newView(p.hub.stateOf(owner), readFilter(r.URL.Query()), p.now())
+	v.Key = kit.FormKey()
 	return kit.Render(w, r, http.StatusOK, kit.Frame{
 		Title: "Containers", Under: under(v), Section: kit.SectionDashboard, Actions: headerActions(v),
 	}, page(v))
@@ -84,4 +87,15 @@ func (p *Pages) PaletteItems(ctx context.Context) iter.Seq[kit.PaletteItem] {
 			}
 		}
 	}
+}
+
+// Matching lists the owner's containers that the dashboard shows under a filter, in its order.
+func (p *Pages) Matching(owner string, v url.Values) []fleet.ContainerID {
+	f := readFilter(v)
+	rows := f.rows(p.hub.stateOf(owner))
+	ids := make([]fleet.ContainerID, len(rows))
+	for i, r := range rows {
+		ids[i] = r.ID
+	}
+	return ids
 }

@@ -20,6 +20,8 @@ type row struct {
 	Boot     int64 // unix seconds; zero when it does not run
 	Seen     int64 // unix seconds of when it was last seen; only for stale ones
 	HA       string
+	Judged   *judgement // what can be done to it
+	Ending   *ending    // its last action, when that ended badly; nil else
 
 	card, line atomic.Pointer[drawn] // its markup in the two views, once drawn
 }
@@ -27,7 +29,7 @@ type row struct {
 // attention is a set of the closed list of reasons, as bits in the order of reasons.
 type attention uint8
 
-var reasons = []fleet.Attention{fleet.AttnNodeUnreachable, fleet.AttnStatusUnknown, fleet.AttnLocked, fleet.AttnMemory, fleet.AttnDisk}
+var reasons = []fleet.Attention{fleet.AttnNodeUnreachable, fleet.AttnStatusUnknown, fleet.AttnLocked, fleet.AttnMemory, fleet.AttnDisk, fleet.AttnFailed}
 
 func attentionOf(c fleet.Container, now time.Time) (a attention) {
 	for _, why := range c.NeedsAttention(now) {
@@ -37,6 +39,9 @@ func attentionOf(c fleet.Container, now time.Time) (a attention) {
 	}
 	return a
 }
+
+// attnFailed is the bit of a last action that ended badly.
+const attnFailed attention = 1 << 5
 
 // words lists the reasons for people.
 func (a attention) words() (out []string) {
@@ -53,7 +58,7 @@ const mib = 1 << 20
 // newRow makes the row of a container. prev, where there is one, is its row of
 // before: numbers that would be drawn the same keep their old value, so that
 // what moves a little at every poll is not sent at every poll.
-func newRow(c fleet.Container, node *nodeRow, cluster string, prev *row, now time.Time) *row {
+func newRow(c fleet.Container, node *nodeRow, cluster string, prev *row, judged *judgement, end *ending, now time.Time) *row {
 	r := &row{
 		Subject: fleet.Subject{
 			ID: c.ID, Name: c.Name(), Node: c.Node, ClusterName: cluster, Status: c.Status, Stale: c.Stale, Lock: c.Lock,
@@ -61,7 +66,10 @@ func newRow(c fleet.Container, node *nodeRow, cluster string, prev *row, now tim
 			Live:   c.Status == fleet.Running,
 			MaxMem: int(c.MaxMem / mib), MaxDisk: int(c.MaxDisk / mib),
 		},
-		Attn: attentionOf(c, now), Template: c.Template, CPUs: c.CPUs, HA: c.HA,
+		Attn: attentionOf(c, now), Template: c.Template, CPUs: c.CPUs, HA: c.HA, Judged: judged, Ending: end,
+	}
+	if end != nil {
+		r.Attn |= attnFailed
 	}
 	r.Attention = r.Attn != 0
 	r.Badge = c.Node
@@ -120,7 +128,12 @@ func (r *row) withNumbers(next *row) fleet.Subject {
 // sameStructure reports whether the two differ in nothing but their moving numbers.
 func (r *row) sameStructure(prev *row) bool {
 	return r.sameText(prev) && r.Status == prev.Status && r.Stale == prev.Stale && r.Attn == prev.Attn && r.Template == prev.Template &&
-		r.Lock == prev.Lock && r.CPUs == prev.CPUs && r.MaxMem == prev.MaxMem && r.MaxDisk == prev.MaxDisk && r.HA == prev.HA && r.Seen == prev.Seen
+		r.Lock == prev.Lock && r.CPUs == prev.CPUs && r.MaxMem == prev.MaxMem && r.MaxDisk == prev.MaxDisk && r.HA == prev.HA && r.Seen == prev.Seen &&
+		r.Judged == prev.Judged && r.sameEnding(prev)
+}
+
+func (r *row) sameEnding(prev *row) bool {
+	return r.Ending == nil && prev.Ending == nil || r.Ending != nil && prev.Ending != nil && *r.Ending == *prev.Ending
 }
 
 func (r *row) sameNumbers(prev *row) bool {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"berth/internal/fleet"
+	"berth/internal/job"
 )
 
 // state is everything that one owner's dashboard shows at one moment, made from
@@ -19,6 +20,9 @@ type state struct {
 	at       time.Time
 	picture  *fleet.Picture
 	clusters []*clusterRows
+	work     work
+	judge    *judge
+	judged   extent // what of the judge the rows refer to
 	banners  []banner
 	figures  figures
 
@@ -36,6 +40,7 @@ type clusterRows struct {
 	name    string
 	seen    int64
 	shared  string // its nodes whose title another cluster's node has too, see sharedTitles
+	doing   string // what jobs do to its containers, see work.marks
 	nodes   []nodeRow
 	rows    []*row // by VMID
 }
@@ -77,18 +82,18 @@ func (s *state) sorted() []*row {
 // recheckAfter is how long a state stands when its picture does not change: some reasons for attention come with time alone.
 const recheckAfter = time.Minute
 
-// current reports whether the state still shows the picture.
-func (s *state) current(p *fleet.Picture, now time.Time) bool {
-	return (s.picture == p || s.picture.Rev == p.Rev && len(s.clusters) == len(p.Clusters)) && now.Sub(s.at) < recheckAfter
+// current reports whether the state still shows the picture and the board.
+func (s *state) current(p *fleet.Picture, b *job.Board, now time.Time) bool {
+	return s.work.board.Rev == b.Rev && (s.picture == p || s.picture.Rev == p.Rev && len(s.clusters) == len(p.Clusters)) && now.Sub(s.at) < recheckAfter
 }
 
 // next makes the state that follows prev (nil: the first one) from a picture.
-func next(prev *state, p *fleet.Picture, now time.Time) *state {
-	s := &state{at: now, picture: p}
+func next(prev *state, p *fleet.Picture, w work, now time.Time) *state {
+	s := &state{at: now, picture: p, work: w}
 	again := false
 	before := map[fleet.ClusterID]*clusterRows{}
 	if prev != nil {
-		s.epoch, s.seq = prev.epoch, prev.seq
+		s.epoch, s.seq, s.judge = prev.epoch, prev.seq, prev.judge
 		again = now.Sub(prev.at) >= recheckAfter
 		if !again {
 			s.at = prev.at
@@ -97,17 +102,23 @@ func next(prev *state, p *fleet.Picture, now time.Time) *state {
 			before[c.id] = c
 		}
 	}
-	shared := sharedTitles(p)
+	if s.judge == nil || s.judge.extent().judgements > judgeFull {
+		// Rows of before refer to the judge of before: all are made anew, and browsers get everything.
+		s.judge, s.epoch, before = newJudge(), newEpoch(), map[fleet.ClusterID]*clusterRows{}
+	}
+	shared, marks := sharedTitles(p), w.marks()
 	for _, c := range p.Clusters {
 		old := before[c.Cluster]
-		if old == nil || old.picture != c || old.shared != shared[c.Cluster] || again {
-			old = newClusterRows(c, old, shared[c.Cluster], now)
+		if old == nil || old.picture != c || old.shared != shared[c.Cluster] || old.doing != marks[c.Cluster] || again {
+			old = s.newClusterRows(c, old, shared[c.Cluster], now)
+			old.doing = marks[c.Cluster]
 		}
 		s.clusters = append(s.clusters, old)
 		for _, r := range old.rows {
 			s.figures.add(r)
 		}
 	}
+	s.judged = s.judge.extent()
 	s.banners = bannersOf(s.clusters)
 	return s
 }
@@ -145,7 +156,7 @@ func sharedTitles(p *fleet.Picture) map[fleet.ClusterID]string {
 	return shared
 }
 
-func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, shared string, now time.Time) *clusterRows {
+func (s *state) newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, shared string, now time.Time) *clusterRows {
 	n := &clusterRows{picture: c, id: c.Cluster, name: c.Name, seen: unix(c.SeenAt), shared: shared, nodes: make([]nodeRow, 0, len(c.Nodes)), rows: make([]*row, 0, len(c.Containers))}
 	for _, node := range c.Nodes {
 		var old *nodeRow
@@ -159,7 +170,7 @@ func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, shared string, n
 		}
 		n.nodes = append(n.nodes, r)
 	}
-	i := 0
+	i, bench := 0, s.judge.bench(c)
 	for _, container := range c.Containers {
 		var old *row
 		if prev != nil {
@@ -170,7 +181,7 @@ func newClusterRows(c *fleet.ClusterPicture, prev *clusterRows, shared string, n
 				old = prev.rows[i]
 			}
 		}
-		r := newRow(container, n.node(container.Node), c.Name, old, now)
+		r := newRow(container, n.node(container.Node), c.Name, old, bench.of(container, s.work.busyOf(container.ID)), s.work.endingOf(container.ID), now)
 		if old != nil && r.sameStructure(old) && r.sameNumbers(old) && r.Uptime-old.Uptime < 60 {
 			r = old
 		}

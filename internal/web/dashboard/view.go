@@ -29,6 +29,8 @@ type view struct {
 	Sections []section
 	Matched  int
 	Shown    int
+	Key      string // of the form that acts on all
+	all      []*row // that the filter shows, drawn or not
 }
 
 // nodeView is a node in the strip and in the filter.
@@ -53,7 +55,7 @@ func newView(s *state, f filter, now time.Time) *view {
 	v := &view{Now: now, State: s, Filter: f}
 	v.takeNodes()
 	rows := f.rows(s)
-	v.Matched, v.Shown = len(rows), len(rows)
+	v.Matched, v.Shown, v.all = len(rows), len(rows), rows
 	if s.figures.Total > wholeUpTo && len(rows) > firstOf {
 		v.Shown = firstOf
 		rows = rows[:firstOf]
@@ -107,6 +109,17 @@ func (v *view) takeSections(rows []*row) {
 		v.Sections = append(v.Sections, section{Node: n, Key: id.String(), Rows: rows[i:j]})
 		i = j
 	}
+}
+
+// allNote says of which containers the menu of actions speaks.
+func (v *view) allNote() string {
+	switch {
+	case v.Matched == 0:
+		return "No container is shown."
+	case v.Filter.narrows():
+		return "All " + strconv.Itoa(v.Matched) + " that match. A plan is shown first."
+	}
+	return "All " + strconv.Itoa(v.Matched) + ". A plan is shown first."
 }
 
 // empty says which of the states without a list the page is in.
@@ -247,7 +260,8 @@ func (v *view) chosenNodes() (out []nodeView) {
 }
 
 // mould is the container that the script's clones begin as, with every part that a live one has.
-var mould = &row{Subject: fleet.Subject{Live: true, Status: fleet.Running, Name: "x"}}
+var mould = &row{Subject: fleet.Subject{Live: true, Status: fleet.Running, Name: "x"}, Judged: &judgement{},
+	Ending: &ending{Job: "x", Text: "x"}}
 
 var mouldNode = &nodeView{nodeRow: &nodeRow{State: string(fleet.Online), Default: true, MaxMem: 1}}
 

@@ -24,11 +24,15 @@ import (
 
 var update = flag.Bool("update", false, "write the golden pages anew")
 
-func viewOf(p *fleet.Picture, query string) *view {
+func viewOf(p *fleet.Picture, query string) *view { return viewAt(p, nothing(), query) }
+
+func viewAt(p *fleet.Picture, w work, query string) *view {
 	values, _ := url.ParseQuery(query)
-	s := next(nil, p, noon)
+	s := next(nil, p, w, noon)
 	s.epoch = "epoch"
-	return newView(s, readFilter(values), noon)
+	v := newView(s, readFilter(values), noon)
+	v.Key = "K3Y"
+	return v
 }
 
 func htmlOf(t testing.TB, v *view) string {
@@ -47,6 +51,8 @@ func TestPagesAreDrawnAsBefore(t *testing.T) {
 		name, query string
 		picture     *fleet.Picture
 	}{
+		{"working", "", full()},
+		{"working-table", "view=table", full()},
 		{"empty", "", pictureOf()},
 		{"one-node", "", one()},
 		{"full", "", full()},
@@ -58,7 +64,11 @@ func TestPagesAreDrawnAsBefore(t *testing.T) {
 		{"two-nodes-chosen", "node=c1/pve1&node=c2/pve1", full()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := strings.ReplaceAll(htmlOf(t, viewOf(c.picture, c.query)), "><", ">\n<")
+			v := viewOf(c.picture, c.query)
+			if strings.HasPrefix(c.name, "working") {
+				v = viewAt(c.picture, working(), c.query)
+			}
+			got := strings.ReplaceAll(htmlOf(t, v), "><", ">\n<")
 			file := filepath.Join("testdata", c.name+".golden.html")
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
@@ -298,7 +308,7 @@ func TestDataInThePageStaysData(t *testing.T) {
 }
 
 func TestPageIsForItsViewerOnly(t *testing.T) {
-	p := New(newEyes(full()), nil, func() time.Time { return noon })
+	p := New(newEyes(full()), idle{}, nil, func() time.Time { return noon })
 	defer p.Close()
 	for owner, want := range map[account.UserID]int{"ann": 9, "bob": 0} {
 		for _, path := range []string{"/", "/fleet.json"} {
@@ -330,14 +340,14 @@ func TestNodesOfTheSameNameAreToldApart(t *testing.T) {
 		t.Error("badges do not tell the two pve1 apart")
 	}
 	// The other cluster's rows follow when a name stops being alone, though nothing of their own changed.
-	first := next(nil, full(), noon)
+	first := next(nil, full(), nothing(), noon)
 	q := *first.picture
 	c := *q.Clusters[1]
 	c.Nodes = append([]fleet.Node(nil), c.Nodes...)
 	c.Nodes[0].Label = ""
 	q.Clusters = []*fleet.ClusterPicture{q.Clusters[0], &c}
 	q.Rev++
-	if got := next(first, &q, noon).clusters[0].rows[0].Badge; got != "lab/pve1" {
+	if got := next(first, &q, nothing(), noon).clusters[0].rows[0].Badge; got != "lab/pve1" {
 		t.Errorf("gitea's badge says %s", got)
 	}
 }

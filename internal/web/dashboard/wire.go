@@ -40,6 +40,8 @@ func (s *state) everything() []byte {
 		}
 		b = append(b, ']')
 		b = appendField(b, "banners", s.banners)
+		b = s.judge.append(b, extent{}, s.judged)
+		b = appendField(b, "running", s.work.board.Jobs)
 		s.encoded = append(b, '}')
 	})
 	return s.encoded
@@ -89,6 +91,10 @@ func (s *state) changes(prev *state, now time.Time) []byte {
 	}
 	if !slices.Equal(s.banners, prev.banners) {
 		b = appendField(b, "banners", s.banners)
+	}
+	b = s.judge.append(b, prev.judged, s.judged)
+	if s.work.board.Jobs != prev.work.board.Jobs {
+		b = appendField(b, "running", s.work.board.Jobs)
 	}
 	if len(b) == began {
 		return nil
@@ -159,8 +165,9 @@ const (
 )
 
 // append writes a whole row: VMID, name, node, status, flags, attention, CPUs,
-// maxMem, maxDisk, cpu, mem, disk, boot, then what is seldom there: seen, lock,
-// tags, addresses, pool, HA state. Trailing empty ones are left out.
+// maxMem, maxDisk, cpu, mem, disk, boot, the number of its judgement, then what is
+// seldom there: seen, lock, tags, addresses, pool, HA state, how its last action
+// ended badly (job, step, text). Trailing empty ones are left out.
 func (r *row) append(b []byte) []byte {
 	b = append(b, '[')
 	b = strconv.AppendInt(b, int64(r.ID.VMID), 10)
@@ -182,7 +189,7 @@ func (r *row) append(b []byte) []byte {
 	b = append(b, ',')
 	b = strconv.AppendFloat(b, r.CPUs, 'f', -1, 64)
 	b = append(b, ',')
-	b = appendInts(b, int64(r.MaxMem), int64(r.MaxDisk), int64(r.CPU), int64(r.Mem), int64(r.Disk), r.Boot)
+	b = appendInts(b, int64(r.MaxMem), int64(r.MaxDisk), int64(r.CPU), int64(r.Mem), int64(r.Disk), r.Boot, int64(r.Judged.n))
 	rest := r.rest()
 	for i := 0; i < rest; i++ {
 		b = append(b, ',')
@@ -199,6 +206,14 @@ func (r *row) append(b []byte) []byte {
 			b = appendString(b, r.Pool)
 		case 5:
 			b = appendString(b, r.HA)
+		case 6:
+			b = append(b, '[')
+			b = appendString(b, string(r.Ending.Job))
+			b = append(b, ',')
+			b = appendInts(b, int64(r.Ending.N))
+			b = append(b, ',')
+			b = appendString(b, r.Ending.Text)
+			b = append(b, ']')
 		}
 	}
 	return append(b, ']')
@@ -207,6 +222,8 @@ func (r *row) append(b []byte) []byte {
 // rest is how many of the seldom fields have to be written.
 func (r *row) rest() int {
 	switch {
+	case r.Ending != nil:
+		return 7
 	case r.HA != "":
 		return 6
 	case r.Pool != "":

@@ -14,7 +14,10 @@ type look struct{ Tone, Icon, Word string }
 
 func (r *row) look() look {
 	tone, icon, word := kit.StatusLook(r.Status)
-	if r.Stale {
+	switch {
+	case r.Judged.Doing != "":
+		tone, icon, word = kit.Busy, "loader", r.Judged.Doing+"…"
+	case r.Stale:
 		tone, icon = kit.Warning, "clock"
 	}
 	return look{string(tone), icon, word}
@@ -82,7 +85,7 @@ func (r *row) address() string {
 
 // concerns are the reasons for attention that the card does not show otherwise, in one phrase.
 func (r *row) concerns() string {
-	return sentence(strings.Join((r.Attn &^ 0b11).words(), ", ")) // unreachable and unknown are its status
+	return sentence(strings.Join((r.Attn &^ (0b11 | attnFailed)).words(), ", ")) // unreachable and unknown are its status; how it failed is said in full
 }
 
 func ago(seen int64, now time.Time) string {

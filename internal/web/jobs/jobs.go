@@ -23,7 +23,7 @@ type Verbs interface {
 	Retry(ctx context.Context, v account.Viewer, id job.ID) (job.ID, error)
 	Dismiss(ctx context.Context, v account.Viewer, id job.ID, n int) error
 	// Force stops the container that a shutdown did not end.
-	Force(ctx context.Context, v account.Viewer, id job.ID, n int) (job.ID, error)
+	Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error)
 }
 
 // Store has jobs, steps and their logs.

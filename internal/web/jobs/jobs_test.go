@@ -62,7 +62,7 @@ func (f *fake) Retry(_ context.Context, _ account.Viewer, id job.ID) (job.ID, er
 func (f *fake) Dismiss(_ context.Context, _ account.Viewer, id job.ID, n int) error {
 	return f.note("dismiss", id, n)
 }
-func (f *fake) Force(_ context.Context, _ account.Viewer, id job.ID, n int) (job.ID, error) {
+func (f *fake) Force(_ context.Context, _ account.Viewer, _ string, id job.ID, n int) (job.ID, error) {
 	return "forced", f.note("force", id, n)
 }
 

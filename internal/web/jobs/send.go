@@ -65,7 +65,7 @@ func (p *Pages) force(w http.ResponseWriter, r *http.Request) error {
 	if n < 0 {
 		return problem.Missing()
 	}
-	id, err := p.o.Verbs.Force(r.Context(), kit.ViewerOf(r.Context()), idOf(r), n)
+	id, err := p.o.Verbs.Force(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), idOf(r), n)
 	if err != nil {
 		return p.told(w, r, err, "", kit.URL.Job(idOf(r)))
 	}

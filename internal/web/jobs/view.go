@@ -36,10 +36,10 @@ func newView(j job.Job, steps []job.Step, selected int, now time.Time) view {
 func (v view) planned() bool { return v.Job.State == job.Planned }
 func (v view) running() bool { return v.Job.State == job.Running }
 
-// left and left out are a plan's two parts.
+// todo and leftOut are a plan's two parts. Steps that only prepare others are done to nothing, and not told.
 func (v view) todo() (out []job.Step) {
 	for _, s := range v.Steps {
-		if s.State == job.Waiting {
+		if s.State == job.Waiting && s.Subject != "" {
 			out = append(out, s)
 		}
 	}
@@ -67,25 +67,16 @@ func (v view) choices() (c fleet.Choices) {
 // phrase is what is typed before many are deleted.
 func (v view) phrase() string { return "delete " + kit.Count(len(v.todo()), "container", "containers") }
 
-// waves are how many follow each other in a plan.
-func (v view) waves() int {
-	seen := map[int]bool{}
-	for _, s := range v.todo() {
-		seen[s.Wave] = true
-	}
-	return len(seen)
-}
-
 // order says in which order a plan is carried out, in one sentence.
 func (v view) order() string {
 	var parts []string
 	rule, _ := v.rule()
-	if n := v.waves(); n > 1 {
-		how := "the startup order"
-		if rule.Sequence == fleet.ReverseOrder {
-			how = "the reverse of the startup order"
-		}
-		parts = append(parts, "In "+strconv.Itoa(n)+" rounds, by "+how+".")
+	switch {
+	case len(v.todo()) < 2:
+	case rule.Sequence == fleet.StartupOrder:
+		parts = append(parts, "In their startup order, which is read from Proxmox first.")
+	case rule.Sequence == fleet.ReverseOrder:
+		parts = append(parts, "In the reverse of their startup order, which is read from Proxmox first.")
 	}
 	if v.PerNode > 0 {
 		parts = append(parts, "At most "+strconv.Itoa(v.PerNode)+" at once on each node.")
@@ -255,7 +246,7 @@ func container(s job.Step) string {
 
 // canForce reports whether a person is asked if a container that did not shut down is to be stopped.
 func canForce(s job.Step) bool {
-	return s.Kind == string(fleet.ActShutdown) && s.State.Bad() && s.Problem == string(problem.Timeout) && s.DismissedAt.IsZero()
+	return s.Kind == string(fleet.ActShutdown) && s.State == job.Failed && s.Problem == string(problem.Timeout) && s.DismissedAt.IsZero()
 }
 
 // mark tells one drawing of a step from another.

@@ -3,7 +3,6 @@ package jobs
 import (
 	"strconv"
 
-	"berth/internal/job"
 	"berth/internal/problem"
 	"berth/internal/web/kit"
 )
@@ -18,17 +17,6 @@ func doneTitle(v view) string {
 }
 
 func stepsTitle(v view) string { return kit.Count(len(v.Steps), "step", "steps") }
-
-// round is the place of a step's wave among those of the plan, from 1.
-func round(v view, s job.Step) int {
-	lower := map[int]bool{}
-	for _, o := range v.todo() {
-		if o.Wave < s.Wave {
-			lower[o.Wave] = true
-		}
-	}
-	return len(lower) + 1
-}
 
 func beginIcon(v view) string {
 	if rule, ok := v.rule(); ok {

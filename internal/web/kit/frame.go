@@ -61,6 +61,8 @@ type layout struct {
 	Collapsed bool
 	Toasts    []Toast
 	Locked    *problem.Problem // nil: the key opens what is stored
+	Running   int              // jobs of the viewer's
+	Counts    bool             // Running is known, and kept current
 	Nonce     string
 	Here      string // local path of this page, to come back to
 	Made      string // when, so that ages on the page go by the server's clock
@@ -87,7 +89,8 @@ func layoutOf(w http.ResponseWriter, r *http.Request, f Frame) layout {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		here = URL.Dashboard()
 	}
-	return layout{Frame: f, Viewer: ViewerOf(r.Context()), Theme: ThemeOf(r), Collapsed: sidebarCollapsed(r),
+	running, counts := runningOf(r.Context())
+	return layout{Frame: f, Running: running, Counts: counts, Viewer: ViewerOf(r.Context()), Theme: ThemeOf(r), Collapsed: sidebarCollapsed(r),
 		Toasts: takeToasts(w, r), Locked: lockedOf(r.Context()), Nonce: Nonce(r.Context()), Here: here, Made: time.Now().UTC().Format(time.RFC3339Nano)}
 }
 

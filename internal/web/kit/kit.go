@@ -53,6 +53,7 @@ const (
 	nonceKey
 	addressKey
 	secureKey
+	runningKey
 	lockedKey
 )
 
@@ -66,6 +67,17 @@ func WithViewer(ctx context.Context, v account.Viewer) context.Context {
 func ViewerOf(ctx context.Context) account.Viewer {
 	v, _ := ctx.Value(viewerKey).(account.Viewer)
 	return v
+}
+
+// WithRunning is for the server: how many jobs of the viewer's run now, said in the sidebar of every page.
+func WithRunning(ctx context.Context, jobs int) context.Context {
+	return context.WithValue(ctx, runningKey, jobs)
+}
+
+// runningOf is what WithRunning was given; known is false when it was not called.
+func runningOf(ctx context.Context) (jobs int, known bool) {
+	jobs, known = ctx.Value(runningKey).(int)
+	return jobs, known
 }
 
 // WithLocked is for the server: why Berth cannot open what it has stored, said on every page; nil when it can.

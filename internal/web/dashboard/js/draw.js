@@ -50,16 +50,26 @@ export function refresh(el, r) {
 }
 
 function setPill(pill, r) {
-  const [tone, icon, word] = looks[r.status] ?? looks.unknown
-  pill.dataset.tone = r.stale ? "warn" : tone
-  setIcon(pill, r.stale ? "clock" : icon)
+  const [tone, icon, word] = r.doing ? ["busy", "loader", `${r.doing}…`] : looks[r.status] ?? looks.unknown
+  const stale = r.stale && !r.doing
+  pill.dataset.tone = stale ? "warn" : tone
+  setIcon(pill, stale ? "clock" : icon)
   const text = pill.querySelector(":scope > span")
   text.textContent = word
-  if (!r.stale) return
+  if (!stale) return
   const seen = document.createElement("span")
   seen.dataset.ago = r.seen
   seen.textContent = ago(r.seen, now())
   text.append(", ", seen)
+}
+
+// setDoing shows what was just asked for, before the server says that it is done.
+export function setDoing(el, doing) {
+  const pill = el.querySelector(".pill")
+  el.toggleAttribute("data-busy", true)
+  pill.dataset.tone = "busy"
+  setIcon(pill, "loader")
+  pill.querySelector(":scope > span").textContent = `${doing}…`
 }
 
 function setNode(badge, r, title) {
@@ -100,6 +110,8 @@ function identify(el, r, title) {
   el.dataset.status = r.status
   el.toggleAttribute("data-stale", r.stale)
   el.toggleAttribute("data-attention", r.attention)
+  el.toggleAttribute("data-busy", r.doing !== "")
+  el.querySelector(".pick").setAttribute("aria-label", `Select ${r.name}`)
   el.querySelector(".more").setAttribute("aria-label", `Actions for ${r.name}`)
   const address = r.addresses.length > 1 ? `${r.addresses[0]} +${r.addresses.length - 1}` : r.addresses[0] ?? ""
   el.querySelector(".addr").textContent = address
@@ -107,11 +119,23 @@ function identify(el, r, title) {
   setPill(el.querySelector(".pill"), r)
 }
 
-// setName names a container and leads to its page.
 function setName(head, r) {
   const link = head.querySelector("a")
-  head.title = link.textContent = r.name
-  link.href = `/containers/${r.id.split("/").map(encodeURIComponent).join("/")}`
+  link.textContent = head.title = r.name
+  link.href = urlOf(r)
+}
+
+// urlOf is the page of a container, as kit.URL.Container makes it.
+export const urlOf = r => `/containers/${encodeURIComponent(r.cluster)}/${r.vmid}`
+
+const stepURL = ({job, n}) => `/jobs/${encodeURIComponent(job)}/${n}`
+
+function setEnding(form, r) {
+  if (!r.ending) return form.remove()
+  form.action = `${stepURL(r.ending)}/dismiss`
+  form.querySelector("a").href = stepURL(r.ending)
+  form.querySelector("span").firstChild.textContent = `${r.ending.text} `
+  form.querySelector("button").setAttribute("aria-label", `Dismiss: ${r.ending.text}`)
 }
 
 // card is one container, on a node of that title. reasons are the words of the bits of attention.
@@ -119,6 +143,7 @@ export function card(r, title, reasons) {
   const el = clone("card").firstElementChild
   identify(el, r, title)
   setName(el.querySelector("h3"), r)
+  setEnding(el.querySelector(".ending"), r)
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".ids").append(...marksOf(r), ...tagsOf(r))
   if (!r.live) {
@@ -129,12 +154,12 @@ export function card(r, title, reasons) {
     el.querySelector(".addr").replaceWith(span)
     el.querySelector(".bars").remove()
   }
-  // Unreachable and unknown are its status already.
-  const why = reasons.filter((_, i) => i > 1 && r.attn & (1 << i)).join(", ")
+  // Unreachable and unknown are its status already, and how its last action failed is said in full.
+  const why = reasons.filter((_, i) => i > 1 && i < 5 && r.attn & (1 << i)).join(", ")
   if (why) {
     const concern = clone("concern").firstElementChild
     concern.querySelector("span").textContent = why[0].toUpperCase() + why.slice(1)
-    el.querySelector("footer").before(concern)
+    ;(el.querySelector(".ending") ?? el.querySelector("footer")).before(concern)
   }
   refresh(el, r)
   return el
@@ -145,6 +170,11 @@ export function tableRow(r, title) {
   const el = clone("row").querySelector("tr")
   identify(el, r, title)
   setName(el.querySelector("th"), r)
+  const ending = el.querySelector(".ending-badge")
+  if (r.ending) {
+    ending.href = stepURL(r.ending)
+    ending.title = r.ending.text
+  } else ending.remove()
   el.querySelector(".vmid").textContent = r.vmid
   el.querySelector(".pill").after(...marksOf(r))
   el.querySelector(".tags").append(...tagsOf(r))

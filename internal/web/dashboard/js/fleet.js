@@ -1,5 +1,6 @@
 // The fleet as the browser knows it: what wire.go sends, as objects that can be
 // searched and sorted.
+import {Judge} from "./judge.js"
 import {naturalKey} from "./order.js"
 import {textOf} from "./query.js"
 
@@ -12,10 +13,13 @@ export const now = () => Date.now() / 1000 + skew
 export function setClock(server) { skew = server - Date.now() / 1000 }
 
 class Row {
-  constructor(cluster, a) {
-    const [vmid, name, node, status, flags, attn, cpus, maxMem, maxDisk, cpu, mem, disk, boot,
-      seen = 0, lock = "", tags = [], addresses = [], pool = "", ha = ""] = a
-    Object.assign(this, {vmid, name, node, status, attn, cpus, maxMem, maxDisk, cpu, mem, disk, boot, seen, lock, tags, addresses, pool, ha})
+  constructor(cluster, a, judge) {
+    const [vmid, name, node, status, flags, attn, cpus, maxMem, maxDisk, cpu, mem, disk, boot, judged,
+      seen = 0, lock = "", tags = [], addresses = [], pool = "", ha = "", ending = null] = a
+    Object.assign(this, {vmid, name, node, status, attn, cpus, maxMem, maxDisk, cpu, mem, disk, boot, judged, seen, lock, tags, addresses, pool, ha})
+    // How its last action ended badly: {job, n, text}; null: it did not.
+    this.ending = ending && {job: ending[0], n: ending[1], text: ending[2]}
+    this.judge = judge
     this.cluster = cluster.id
     this.clusterName = cluster.name
     this.id = `${cluster.id}/${vmid}`
@@ -30,6 +34,10 @@ class Row {
     this.nodeKey = naturalKey(this.label || node)
     this.tagKey = naturalKey(tags.join(" "))
   }
+  // doing is what is being done to it: "Starting"; empty: nothing.
+  get doing() { return this.judge.doing(this) }
+  // failed tells one bad end from another.
+  get failed() { return this.ending ? `${this.ending.job} ${this.ending.n} ${this.ending.text}` : "" }
   get uptime() { return this.boot ? Math.max(0, Math.floor((this.stale ? this.seen : now()) - this.boot)) : 0 }
 }
 
@@ -40,6 +48,8 @@ export class Fleet {
     this.clusters = new Map()
     this.rows = new Map()
     this.banners = []
+    this.judge = new Judge()
+    this.running = 0 // jobs
     this.titles = new Map()
     this.shape = this.moves = 0 // grow when rows, and when their moving numbers, change
   }
@@ -52,9 +62,12 @@ export class Fleet {
     this.id = data.id
     this.clusters = new Map()
     this.rows = new Map()
+    this.judge = new Judge()
+    this.judge.take(data.judge)
+    this.running = data.running ?? 0
     for (const c of data.clusters) {
       const cluster = this.cluster(c)
-      for (const a of c.rows) this.put(new Row(cluster, a))
+      for (const a of c.rows) this.put(new Row(cluster, a, this.judge))
     }
     for (const [id, row] of this.rows) if (!same(before.get(id), row)) touched.rows.add(id)
     for (const id of before.keys()) if (!this.rows.has(id)) touched.gone.add(id)
@@ -69,11 +82,13 @@ export class Fleet {
     setClock(data.now)
     this.id = id
     const touched = news()
+    this.judge.take(data.judge)
+    this.running = data.running ?? this.running
     for (const c of data.clusters ?? []) {
       const cluster = this.cluster(c)
       if (c.nodes) touched.nodes = true
       for (const a of c.rows ?? []) {
-        const row = new Row(cluster, a)
+        const row = new Row(cluster, a, this.judge)
         this.put(row)
         touched.rows.add(row.id)
       }
@@ -142,7 +157,7 @@ export class Fleet {
 
 const news = () => ({rows: new Set(), numbers: new Set(), gone: new Set(), nodes: false, banners: false})
 
-const shown = ["name", "node", "label", "clusterName", "status", "stale", "template", "attn", "cpus", "maxMem", "maxDisk", "cpu", "mem", "disk", "boot", "seen", "lock", "pool", "ha"]
+const shown = ["name", "node", "label", "clusterName", "status", "stale", "template", "attn", "cpus", "maxMem", "maxDisk", "cpu", "mem", "disk", "boot", "seen", "lock", "pool", "ha", "doing", "failed"]
 const lists = ["tags", "addresses"]
 
 function same(a, b) {

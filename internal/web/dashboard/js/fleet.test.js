@@ -4,7 +4,7 @@ import {Fleet, setClock} from "./fleet.js"
 import {changed, cleared, matches, readFilter, urlOf} from "./filter.js"
 import {sections, selectRows} from "./list.js"
 
-const row = (vmid, name, node, rest = []) => [vmid, name, node, "running", 0, 0, 2, 2048, 16384, 12, 819, 6656, 1000, ...rest]
+const row = (vmid, name, node, rest = []) => [vmid, name, node, "running", 0, 0, 2, 2048, 16384, 12, 819, 6656, 1000, 0, ...rest]
 
 const everything = () => ({
   id: "e-1", now: 5000, banners: [],
@@ -30,7 +30,7 @@ test("changes touch what they name and nothing else", () => {
   const fleet = new Fleet()
   fleet.everything(everything())
   const touched = fleet.change("e-2", {now: 5010, clusters: [{id: "c1", name: "lab", seen: 5008, numbers: [[101, 50, 900, 6656, 1000], [999, 1, 1, 1, 1]],
-    rows: [[104, "web10", "pve1", "stopped", 0, 0, 2, 2048, 16384, 0, 0, 0, 0]], gone: [105]}]})
+    rows: [[104, "web10", "pve1", "stopped", 0, 0, 2, 2048, 16384, 0, 0, 0, 0, 0]], gone: [105]}]})
   assert.deepEqual([...touched.numbers], ["c1/101"])
   assert.deepEqual([...touched.rows], ["c1/104"])
   assert.deepEqual([...touched.gone], ["c1/105"])
@@ -82,4 +82,21 @@ test("rows are chosen, sorted and grouped", () => {
   assert.deepEqual([fleet.rows.get("c1/101").mem, fleet.rows.get("c1/101").disk, fleet.rows.get("c1/101").boot], [900, 6656, 1000])
   const grouped = sections(selectRows(fleet, readFilter("?group=node")), true)
   assert.deepEqual(grouped.map(s => [s.key, s.rows.map(r => r.vmid)]), [["c2/pve1", [101]], ["c1/pve1", [101]], ["c1/pve2", [105, 104]]])
+})
+
+test("what is done to a container, and how its last action ended", () => {
+  const fleet = new Fleet()
+  const all = everything()
+  all.judge = {at: [0, 0], why: [["\u0001 already runs.", "not stopped"]], of: [["", 1, 0]]}
+  all.running = 1
+  fleet.everything(all)
+  const gitea = () => fleet.rows.get("c1/101")
+  assert.equal(fleet.running, 1)
+  assert.equal(fleet.judge.why(gitea(), 0), "gitea already runs.")
+  const touched = fleet.change("e-2", {now: 5010, running: 0, judge: {at: [1, 1], why: [], of: [["Starting", 1, 1]]}, clusters: [{id: "c1", name: "lab", seen: 5008,
+    rows: [[101, "gitea", "pve1", "running", 0, 32, 2, 2048, 16384, 0, 0, 0, 0, 1, 0, "", [], [], "", "", ["j1", 3, "Stop failed."]]]}]})
+  assert.deepEqual([...touched.rows], ["c1/101"])
+  assert.equal(gitea().doing, "Starting")
+  assert.deepEqual(gitea().ending, {job: "j1", n: 3, text: "Stop failed."})
+  assert.equal(fleet.running, 0)
 })

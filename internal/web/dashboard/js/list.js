@@ -62,6 +62,7 @@ export class List {
     if (!el) {
       el = this.view === "table" ? draw.tableRow(row, this.nodeTitle(row.nodeId)) : draw.card(row, this.nodeTitle(row.nodeId), this.reasons)
       this.elements.set(row.id, el)
+      this.dress?.(el, row)
     }
     return el
   }
@@ -75,7 +76,9 @@ export class List {
     const held = old.contains(document.activeElement) ? document.activeElement : null
     const el = this.element(row)
     old.replaceWith(el)
-    if (held) (held.dataset.tag ? el.querySelector(`[data-tag="${CSS.escape(held.dataset.tag)}"]`) : el.querySelector(".more"))?.focus()
+    if (held?.classList.contains("pick")) el.querySelector(".pick").focus()
+    else if (held?.closest("h3, th")) el.querySelector("h3 a, th a")?.focus()
+    else if (held) (held.dataset.tag ? el.querySelector(`[data-tag="${CSS.escape(held.dataset.tag)}"]`) : el.querySelector(".more"))?.focus()
   }
 
   refresh(row) {

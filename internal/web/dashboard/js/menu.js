@@ -1,4 +1,6 @@
 // The menu of one container: one element for the whole page, filled when it opens.
+import {act, ask} from "../../kit/src/js/actions.js"
+import {urlOf} from "./draw.js"
 
 export function menu(el, fleet, showOnlyNode) {
   let row = null, opener = null
@@ -20,9 +22,30 @@ export function menu(el, fleet, showOnlyNode) {
       why.textContent = row.live ? "Its address is not known yet." : "It does not run."
       copy.querySelector("span").append(why)
     }
+    fillActions()
     el.showPopover()
     place(button)
-    items()[0].focus()
+    ;(items().find(i => !i.hasAttribute("aria-disabled")) ?? items()[0]).focus()
+  }
+
+  // fillActions says of each action whether it can be had, and else why not, in words below it.
+  function fillActions() {
+    el.querySelectorAll("[data-menu-act]").forEach((item, i) => {
+      const why = fleet.judge.why(row, i), words = item.querySelector("span")
+      words.querySelector("small")?.remove()
+      if (!why) return item.removeAttribute("aria-disabled")
+      item.setAttribute("aria-disabled", "true")
+      const small = document.createElement("small")
+      small.textContent = why
+      words.append(small)
+    })
+  }
+
+  function begin(item) {
+    const url = `${urlOf(row)}/${item.dataset.menuAct}`
+    el.hidePopover()
+    if ("asks" in item.dataset) ask(url)
+    else act(url, {seen: row.name})
   }
 
   function place(button) {
@@ -51,7 +74,9 @@ export function menu(el, fleet, showOnlyNode) {
   el.addEventListener("click", e => {
     const item = e.target.closest("[role=menuitem]")
     if (!item || item.hasAttribute("aria-disabled") || !row) return
-    if (item.dataset.menuCopy === "address") copy(row.addresses[0])
+    if (item.dataset.menuAct) begin(item)
+    else if ("menuOpen" in item.dataset) location.assign(urlOf(row))
+    else if (item.dataset.menuCopy === "address") copy(row.addresses[0])
     else if (item.dataset.menuCopy === "vmid") copy(String(row.vmid))
     else {
       el.hidePopover()
@@ -69,7 +94,23 @@ export function menu(el, fleet, showOnlyNode) {
     all[to % all.length].focus()
   })
   el.addEventListener("toggle", e => {
-    if (e.newState === "closed" && (el.contains(document.activeElement) || document.activeElement === document.body)) opener?.focus()
+    if (e.newState === "closed" && (el.contains(document.activeElement) || document.activeElement === document.body)) back()?.focus()
   })
+
+  // back is the button that opened the menu, also when its card was drawn anew meanwhile.
+  function back() {
+    if (opener?.isConnected || !row) return opener
+    return document.querySelector(`[data-container="${CSS.escape(row.id)}"] .more`)
+  }
+
   addEventListener("scroll", () => { if (el.matches(":popover-open")) el.hidePopover() }, {passive: true})
+
+  return {
+    // refresh keeps an open menu true when its container changed.
+    refresh(touched) {
+      if (!row || !el.matches(":popover-open") || !touched.has(row.id)) return
+      row = fleet.rows.get(row.id) ?? row
+      fillActions()
+    },
+  }
 }

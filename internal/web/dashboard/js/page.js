@@ -8,6 +8,9 @@ import {controls} from "./controls.js"
 import {ago, duration} from "./format.js"
 import {getJSON} from "../../kit/src/js/reach.js"
 import {menu} from "./menu.js"
+import {Selection} from "./select.js"
+import {actOnAll, bulkBar, picks} from "./bulk.js"
+import {toast} from "../../kit/src/js/toasts.js"
 import * as draw from "./draw.js"
 
 const root = document.getElementById("dashboard")
@@ -32,6 +35,7 @@ class Dashboard {
     this.indicator = document.querySelector("[data-live]")
     this.controls = document.getElementById("filter") && controls(document.getElementById("filter"), this)
     this.state = "idle"
+    this.takeUpSelection()
     root.dataset.ready = ""
     this.holdWhileUsed()
     document.getElementById("banners").addEventListener("submit", e => {
@@ -40,12 +44,71 @@ class Dashboard {
       button.setAttribute("aria-disabled", "true")
     })
     this.show()
-    menu(document.getElementById("ct-menu"), fleet, id => this.apply({nodes: [id]}))
+    this.menu = menu(document.getElementById("ct-menu"), fleet, id => this.apply({nodes: [id]}))
+    this.actions = [...document.querySelectorAll("[data-menu-act]")].map(el => ({name: el.dataset.menuAct, doing: el.dataset.doing, title: el.querySelector("span").firstChild.textContent.trim()}))
+    this.hearOfActions()
+    actOnAll(document.querySelector("[data-act-on-all]"), this)
     addEventListener("popstate", () => this.setFilter(readFilter(location.search)))
     setInterval(() => this.tick(), 1000)
     setInterval(() => this.tickSlowly(), 30000)
     this.live = live(root.dataset.liveUrl, root.dataset.fleetUrl, fleet, {news: n => this.news(n), state: s => this.setState(s)})
     this.live.open()
+  }
+
+  takeUpSelection() {
+    for (const box of this.list.root.querySelectorAll(".pick")) box.checked = false // browsers remember over a reload
+    this.selection = new Selection(() => this.showSelection())
+    this.list.dress = (el, row) => this.dress(el, row.id)
+    this.bulk = bulkBar(document.getElementById("bulk"), this)
+    picks(this.list.root, this)
+  }
+
+  dress(el, id) {
+    const on = this.selection.has(id)
+    el.querySelector(".pick").checked = on
+    el.toggleAttribute("data-selected", on)
+  }
+
+  showSelection() {
+    for (const [id, el] of this.list.elements) this.dress(el, id)
+    this.bulk.show()
+  }
+
+  // shown are the rows that match, drawn or not; order are their ids as they are laid out.
+  shown() { return selectRows(this.fleet, this.filter) }
+  order() { return this.list.order ?? this.shown().map(r => r.id) }
+
+  // hearOfActions says on a card what was pressed before the server knows of it, and takes that back when it refuses.
+  hearOfActions() {
+    const meant = url => /^\/containers\/([^/]+)\/(\d+)\/([a-z]+)$/.exec(url)
+    const idOf = m => `${decodeURIComponent(m[1])}/${m[2]}`
+    document.addEventListener("berth:acting", e => {
+      const m = meant(e.detail.url), el = m && this.list.elements.get(idOf(m)), action = m && this.actions.find(a => a.name === m[3])
+      if (el && action) draw.setDoing(el, action.doing)
+    })
+    document.addEventListener("berth:acted", e => {
+      const m = meant(e.detail.url)
+      if (!m) return
+      // What was accepted is on the board at once; should that not be told, the card is as the data has it.
+      setTimeout(() => {
+        const row = this.fleet.rows.get(idOf(m))
+        if (row && !row.doing) this.list.redraw(row)
+      }, e.detail.ok ? 4000 : 0)
+    })
+    this.list.root.addEventListener("submit", e => {
+      if (e.target.matches("[data-dismiss]")) this.dismiss(e)
+    })
+  }
+
+  async dismiss(e) {
+    e.preventDefault()
+    const form = e.target
+    form.setAttribute("data-leaving", "")
+    const res = await fetch(form.action, {method: "POST", headers: {"X-Berth": "1"}, body: new URLSearchParams(new FormData(form)), redirect: "manual"}).catch(() => null)
+    if (res?.ok) return
+    form.removeAttribute("data-leaving")
+    if (res?.type === "opaqueredirect") return form.submit()
+    toast("bad", (await res?.json().catch(() => null))?.error ?? "Berth does not answer.")
   }
 
   // apply changes parts of the filter, as a person asked; typing replaces the address, all else can be gone back from.
@@ -72,6 +135,8 @@ class Dashboard {
     if (!this.list.inOrder(rows) || this.laidFor !== layoutOf(this.filter)) this.list.lay(rows, this.filter, this.fleet.rows.size)
     this.laidFor = layoutOf(this.filter)
     this.controls?.show(this.filter, rows.length, this.fleet)
+    if (this.selection.size > 0) this.selection.keep(new Set(rows.map(r => r.id)))
+    this.bulk.show()
     this.sayPending(false)
     const none = document.getElementById("no-match")
     if (none) none.hidden = rows.length > 0 || this.fleet.rows.size === 0
@@ -84,6 +149,12 @@ class Dashboard {
     for (const id of touched.numbers) this.list.refresh(this.fleet.rows.get(id))
     for (const id of touched.gone) this.list.gone(id)
     if (touched.banners) this.showBanners()
+    this.menu.refresh(touched.rows)
+    if (this.selection.size > 0 && (touched.rows.size || touched.gone.size)) {
+      this.selection.keep(this.fleet.rows)
+      this.bulk.show()
+    }
+    document.dispatchEvent(new CustomEvent("berth:running", {detail: this.fleet.running}))
     if (touched.nodes) this.showNodes()
     else this.showFreshness()
     if (touched.rows.size || touched.gone.size) {
