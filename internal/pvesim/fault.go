@@ -137,6 +137,9 @@ func (s *Sim) undoFault(id int) bool {
 	}
 	f := s.faults[i]
 	s.faults = slices.Delete(s.faults, i, i+1)
+	f.cluster.mu.Lock()
+	f.cluster.settle(s.now()) // what was due under the fault is done under it
+	f.cluster.mu.Unlock()
 	f.cluster.dropFault(f)
 	close(f.done)
 	if f.undo != nil {
