@@ -24,6 +24,11 @@ import (
 
 // PreviewArchive reads an archive and says what importing it would do. Nothing is changed.
 func (s *Service) PreviewArchive(ctx context.Context, by account.By, name string, from io.Reader) (template.Plan, error) {
+	leave, err := s.turns.take(ctx, by.Owner())
+	if err != nil {
+		return template.Plan{}, err
+	}
+	defer leave()
 	files, err := archive.Read(ctx, name, from, archive.Default)
 	if err != nil {
 		return template.Plan{}, onField("archive", err)
@@ -40,6 +45,11 @@ func (s *Service) PreviewFolder(ctx context.Context, by account.By, folder strin
 	if err := s.mayReadFolders(by.Viewer); err != nil {
 		return template.Plan{}, err
 	}
+	leave, err := s.turns.take(ctx, by.Owner())
+	if err != nil {
+		return template.Plan{}, err
+	}
+	defer leave()
 	files, err := archive.ReadFolder(ctx, s.root, folder, archive.Default)
 	if err != nil {
 		return template.Plan{}, onField("folder", err)

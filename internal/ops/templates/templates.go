@@ -65,6 +65,7 @@ type Service struct {
 	log      *slog.Logger
 	madeFrom func(ctx context.Context, owner string, id template.ID) ([]fleet.ContainerID, error)
 	root     *os.Root
+	turns    *turns
 }
 
 // New makes the verbs.
@@ -78,7 +79,7 @@ func New(o Options) *Service {
 	if o.MadeFrom == nil {
 		o.MadeFrom = func(context.Context, string, template.ID) ([]fleet.ContainerID, error) { return nil, nil }
 	}
-	return &Service{store: o.Store, now: o.Now, log: o.Log, madeFrom: o.MadeFrom, root: o.ImportRoot}
+	return &Service{store: o.Store, now: o.Now, log: o.Log, madeFrom: o.MadeFrom, root: o.ImportRoot, turns: newTurns()}
 }
 
 func newID() string { return uuid.Must(uuid.NewV7()).String() }

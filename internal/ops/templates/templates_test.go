@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -355,6 +356,33 @@ func TestAnImportWithAProblemIsNotKept(t *testing.T) {
 	if problem.Of(err).Fields["archive"] == "" {
 		t.Error("it is not said beside the field")
 	}
+}
+
+// held is an upload that stops after its first byte until it is let go.
+type held struct{ begun, let chan struct{} }
+
+func (h held) Read(p []byte) (int, error) {
+	close(h.begun)
+	<-h.let
+	return 0, io.ErrUnexpectedEOF
+}
+
+func TestAPersonReadsOneImportAtATime(t *testing.T) {
+	w := newWorld(t)
+	h, done := held{make(chan struct{}), make(chan struct{})}, make(chan error)
+	go func() {
+		_, err := w.PreviewArchive(w.ctx, w.alice, "slow.zip", h)
+		done <- err
+	}()
+	<-h.begun
+	_, err := w.PreviewArchive(w.ctx, w.alice, "x.zip", strings.NewReader(""))
+	w.kind("a second one", err, problem.TooMany)
+	_, err = w.PreviewArchive(w.ctx, w.bob, "x.zip", strings.NewReader(""))
+	w.kind("another's", err, problem.Invalid)
+	close(h.let)
+	w.kind("the slow one", <-done, problem.Invalid)
+	_, err = w.PreviewArchive(w.ctx, w.alice, "x.zip", strings.NewReader(""))
+	w.kind("afterwards", err, problem.Invalid)
 }
 
 func TestFoldersAreTheAdministrators(t *testing.T) {
