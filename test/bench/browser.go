@@ -14,6 +14,16 @@ import (
 
 // benchBrowser: a first visit with an empty cache, and what filtering costs at 10,000.
 func benchBrowser(ctx context.Context, t *table) error {
+	return inChromium(ctx, func(browser context.Context) error {
+		if err := firstVisit(ctx, browser, t); err != nil {
+			return err
+		}
+		return filterLarge(ctx, browser, t)
+	})
+}
+
+// inChromium runs f with a browser, which ends with it.
+func inChromium(ctx context.Context, f func(browser context.Context) error) error {
 	path, err := exec.LookPath("chromium")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench: no Chromium, the browser's figures are left out")
@@ -33,10 +43,7 @@ func benchBrowser(ctx context.Context, t *table) error {
 	if err := chromedp.Do(browser); err != nil {
 		return err
 	}
-	if err := firstVisit(ctx, browser, t); err != nil {
-		return err
-	}
-	return filterLarge(ctx, browser, t)
+	return f(browser)
 }
 
 func firstVisit(ctx, browser context.Context, t *table) error {

@@ -30,6 +30,7 @@ var measures = []measure{
 	{"waits", benchWaits},
 	{"cost", benchCost},
 	{"fresh", benchFresh},
+	{"sight", benchSight},
 	{"thousand", benchThousand},
 	{"browser", benchBrowser},
 	{"large", benchLarge},

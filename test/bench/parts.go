@@ -163,11 +163,15 @@ func benchCost(ctx context.Context, t *table) error {
 		if err := wait(ctx, 35*time.Second); err != nil { // until what was before has no more part in it
 			return err
 		}
-		const minutes = 1
+		// Proxmox ends a connection after 100 requests: whether that is less than once a minute shows only in several.
+		minutes := 1.0
+		if dashboards == 1 {
+			minutes = 5
+		}
 		if err := r.control("DELETE", "/requests", nil, nil); err != nil {
 			return err
 		}
-		if err := wait(ctx, minutes*time.Minute); err != nil {
+		if err := wait(ctx, time.Duration(minutes)*time.Minute); err != nil {
 			return err
 		}
 		var counts map[string]struct{ Total, TLS int }
@@ -186,7 +190,7 @@ func benchCost(ctx context.Context, t *table) error {
 		}
 		t.add(fmt.Sprintf("requests a minute to one cluster, %d dashboards open", dashboards), fmt.Sprintf("<= %.0f", goal), fmt.Sprintf("%.1f", perMinute), perMinute <= goal)
 		if dashboards > 0 {
-			t.add(fmt.Sprintf("new TLS connections a minute, %d dashboards open", dashboards), "< 1", fmt.Sprintf("%.1f", tls), tls < 1)
+			t.add(fmt.Sprintf("new TLS connections a minute, %d dashboards open", dashboards), "< 1", fmt.Sprintf("%.1f in %.0f min", tls, minutes), tls < 1)
 		}
 	}
 	return nil
