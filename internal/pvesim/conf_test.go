@@ -1,7 +1,9 @@
 package pvesim
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -146,5 +148,40 @@ func TestEveryInterfaceIsTold(t *testing.T) {
 	}
 	if all := told(101); len(all) != 1 {
 		t.Errorf("without a network: %v", all)
+	}
+}
+
+// TestOlderVersionKnowsLess: what 9 brought is refused on 8.4, and histories are
+// shorter there.
+func TestOlderVersionKnowsLess(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		rows    int
+		refused map[string]string
+	}{
+		{"9.2.11", 1440, map[string]string{"entrypoint=/bin/app": "", "net1=name=eth1,host-managed=1": ""}},
+		{"8.4.5", 69, map[string]string{
+			"entrypoint=/bin/app":           "property is not defined in schema and the schema does not allow additional properties",
+			"net1=name=eth1,host-managed=1": "invalid format - format error\nnet1.host-managed: property is not defined in schema and the schema does not allow additional properties\n"}},
+	} {
+		s := quick(t, Config{Now: newClock().now, Clusters: []ClusterSpec{{Name: "lab", Standalone: true, Version: c.version, Nodes: []NodeSpec{{Name: "pve1", CTs: []ContainerSpec{{VMID: 100, Running: true}}}}}}})
+		via := ask(t, s.Cluster("lab").Node("pve1")).asRoot()
+		for form, want := range c.refused {
+			k, v, _ := strings.Cut(form, "=")
+			res := via.do("PUT", "/nodes/pve1/lxc/100/config", url.Values{k: {v}})
+			var body struct{ Errors map[string]string }
+			json.Unmarshal([]byte(res.body), &body)
+			if body.Errors[k] != want {
+				t.Errorf("%s, %s: %q, want %q", c.version, form, body.Errors[k], want)
+			}
+		}
+		var rows []map[string]any
+		via.get("/nodes/pve1/lxc/100/rrddata?timeframe=day").data(t, &rows)
+		if _, there := rows[len(rows)-1]["pressurecpusome"]; there == (c.version[0] == '8') {
+			t.Errorf("%s: %v", c.version, rows[len(rows)-1])
+		}
+		if len(rows) != c.rows {
+			t.Errorf("%s: %d rows", c.version, len(rows))
+		}
 	}
 }

@@ -51,7 +51,7 @@ func guestHistory(cl *call) (any, error) {
 	frame := grids[c.major][cl.args["timeframe"]]
 	step := time.Duration(frame.step) * time.Second
 	return frame.rows(cl.at, func(at time.Time) obj {
-		if g.node.gapAt(at) || at.Before(g.born.Add(-g.history)) {
+		if g.node.gapAt(at, step) || at.Before(g.born.Add(-g.history)) {
 			return nil
 		}
 		return g.sample(at, step, cl.args["cf"] == "MAX", c.major)
@@ -97,6 +97,9 @@ func pressures(cpu float64, seed uint64, as func(float64) any) obj {
 // ranAt says whether the container ran at a time, made up from the seed before
 // its present state: now and then it was off for some hours.
 func (g *guest) ranAt(at time.Time) bool {
+	if g.running && !at.Before(g.started) {
+		return true
+	}
 	for i := len(g.past) - 1; i >= 0; i-- {
 		if m := g.past[i]; !m.since.IsZero() && !m.since.After(at) {
 			return m.running
@@ -114,16 +117,22 @@ func (g *guest) ranAt(at time.Time) bool {
 	return unit(g.seed, day^0x50) > 0.05 || hour < from || hour > from+4
 }
 
-// gapAt says whether the node recorded nothing: it was off, or is.
-func (n *Node) gapAt(at time.Time) bool {
+// gapAt says whether the node recorded nothing: it was off, or is, or for some
+// minutes did not get round to it.
+func (n *Node) gapAt(at time.Time, step time.Duration) bool {
 	if n.deadAt(at) {
 		return true
 	}
+	if !at.Before(n.cluster.started) {
+		return false
+	}
 	seed := mix(uint64(n.index), uint64(len(n.spec.Name)), 17)
-	week := uint64(at.Unix() / (7 * 86400))
-	hour := float64(at.Unix()%(7*86400)) / 3600
-	from := 160 * unit(seed, week)
-	return unit(seed, week^0x77) < 0.25 && hour > from && hour < from+7 && at.Before(n.cluster.started)
+	within := func(period, most time.Duration, chance float64, salt uint64) bool {
+		span, since := uint64(at.UnixNano()/int64(period)), at.UnixNano()%int64(period)
+		from := float64(period-most) * unit(seed, span^salt)
+		return unit(seed, span^salt^0x77) < chance && float64(since) > from && float64(since) < from+float64(most)*(0.4+0.6*unit(seed, span^salt^0x99))
+	}
+	return step <= 30*time.Minute && within(24*time.Hour, 50*time.Minute, 0.4, 0x11) || at.Before(n.boot) && within(7*24*time.Hour, 9*time.Hour, 0.3, 0x22)
 }
 
 func nodeHistory(cl *call) (any, error) {
@@ -134,7 +143,7 @@ func nodeHistory(cl *call) (any, error) {
 	}
 	frame := grids[c.major][cl.args["timeframe"]]
 	return frame.rows(cl.at, func(at time.Time) obj {
-		if n.gapAt(at) {
+		if n.gapAt(at, time.Duration(frame.step)*time.Second) {
 			return nil
 		}
 		return n.sample(at, c.major)
