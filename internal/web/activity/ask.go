@@ -107,6 +107,7 @@ var groups = []group{
 	{containers, "Containers", []string{"container"}},
 	{"sign-in", "Signing in", []string{"session"}},
 	{"nodes", "Nodes", []string{"cluster", "node"}},
+	{"templates", "Templates and packages", []string{"template", "bucket"}},
 	{"tokens", "Tokens", []string{"token"}},
 	{"administration", "Administration", []string{"setup", "signin-host", "administrator", "user"}},
 }

@@ -51,6 +51,12 @@ var words = map[audit.Kind]struct{ icon, what string }{
 	audit.TokenCreate:     {"key-round", "Token created"},
 	audit.TokenUndo:       {"key-round", "Token creation undone"},
 	audit.PageRefused:     {"shield", "Page not opened"},
+	audit.TemplateShare:   {"layers", "Template shared"},
+	audit.TemplateUnshare: {"layers", "Template no longer shared"},
+	audit.TemplateDrop:    {"trash-2", "Template deleted"},
+	audit.TemplateImport:  {"layers", "Templates imported"},
+	audit.TemplateStarter: {"layers", "Starter set added"},
+	audit.BucketDrop:      {"trash-2", "Package bucket deleted"},
 }
 
 func lineOf(e audit.Entry) line {

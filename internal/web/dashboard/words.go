@@ -173,3 +173,11 @@ func reasonsText() string {
 	}
 	return strings.Join(all, "|")
 }
+
+// dots mark an action that asks before it begins.
+func dots(rule fleet.ActionRule) string {
+	if rule.Confirm == fleet.AtOnce {
+		return ""
+	}
+	return "…"
+}

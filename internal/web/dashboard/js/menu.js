@@ -29,15 +29,21 @@ export function menu(el, fleet, showOnlyNode) {
   }
 
   // fillActions says of each action whether it can be had, and else why not, in words below it.
+  // The same words again are only heard: to the eye, once is enough.
   function fillActions() {
+    let before = ""
     el.querySelectorAll("[data-menu-act]").forEach((item, i) => {
       const why = fleet.judge.why(row, i), words = item.querySelector("span")
       words.querySelector("small")?.remove()
-      if (!why) return item.removeAttribute("aria-disabled")
-      item.setAttribute("aria-disabled", "true")
-      const small = document.createElement("small")
-      small.textContent = why
-      words.append(small)
+      if (!why) item.removeAttribute("aria-disabled")
+      else {
+        item.setAttribute("aria-disabled", "true")
+        const small = document.createElement("small")
+        small.textContent = why
+        small.classList.toggle("sr-only", why === before)
+        words.append(small)
+      }
+      before = why
     })
   }
 
