@@ -79,9 +79,14 @@ func like(word string) string {
 	return "%" + strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(word) + "%"
 }
 
+// maxInside is how many things in one template or bucket a search tells: one of
+// 2,000 packages must not leave out all others.
+const maxInside = 5
+
 // hits are the lines among words that have all of the searched words together
 // with the title; the top line stands for the template or bucket itself.
 func hits(title, words string, searched []string) (out []template.Hit) {
+	inside := 0
 	kinds := map[string]template.HitKind{wordsScript: template.ScriptHit, wordsFile: template.FileHit, wordsPackage: template.PackageHit}
 	for l := range strings.Lines(words) {
 		l = strings.TrimSuffix(l, "\n")
@@ -95,8 +100,9 @@ func hits(title, words string, searched []string) (out []template.Hit) {
 			}
 			continue
 		}
-		if len(searched) > 0 && containsAny(text, searched) && containsAll(strings.ToLower(title)+" "+text, searched) {
+		if inside < maxInside && len(searched) > 0 && containsAny(text, searched) && containsAll(strings.ToLower(title)+" "+text, searched) {
 			out = append(out, template.Hit{Kind: kinds[prefix], Name: named(prefix, text)})
+			inside++
 		}
 	}
 	return out

@@ -57,6 +57,9 @@ func (s *Service) Save(ctx context.Context, by account.By, id template.ID, base 
 	err = s.store.ChangeTemplates(ctx, by.Owner(), template.Change{Writes: []template.Write{
 		{Template: id, Base: base, Content: c, By: by.Viewer.User.PVEUser, Note: note}}})
 	if p := problem.Of(err); p != nil && p.Kind == problem.Conflict && p.Fields == nil {
+		if now, again := s.store.Template(ctx, by.Owner(), id); again == nil && now.Revision == base {
+			return current, err // it is about something else, such as a bucket that is gone
+		}
 		return current, s.conflict(ctx, by, id, base, c)
 	}
 	if err != nil {

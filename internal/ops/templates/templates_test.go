@@ -151,6 +151,18 @@ func TestTheSecondSaverGetsBothTexts(t *testing.T) {
 	}
 }
 
+func TestABucketThatIsGoneIsNoConflictOfTexts(t *testing.T) {
+	w := newWorld(t)
+	one := w.create(w.alice, content("One"))
+	c := content("One")
+	c.Lists = []template.PackageList{{Name: "base", Bucket: template.BucketID(storetest.ID())}}
+	_, err := w.Save(w.ctx, w.alice, one.ID, 1, c, "")
+	var conflict *template.Conflict
+	if w.kind("saving", err, problem.Conflict); errors.As(err, &conflict) || !strings.Contains(problem.Of(err).What, "bucket") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestSharedTemplatesAreReadAndCopiedOnly(t *testing.T) {
 	w := newWorld(t)
 	bucket, err := w.CreateBucket(w.ctx, w.alice, "base", "", []template.Package{{Manager: template.Apt, Name: "curl"}})

@@ -248,6 +248,16 @@ func tryTemplateSearch(b *bench) {
 	for _, h := range hits {
 		got = append(got, string(h.Kind)+" "+h.Title+": "+h.Name)
 	}
+	many := Content("Many")
+	many.Lists = []template.PackageList{{Name: "all"}}
+	for i := range 20 {
+		many.Lists[0].Packages = append(many.Lists[0].Packages, template.Package{Manager: template.Apt, Name: fmt.Sprintf("libx%d", i)})
+	}
+	Template(b, b.Store, alice.ID, many)
+	Bucket(b, b.Store, alice.ID, "x tools", "libx1")
+	found, err := b.FindInTemplates(b.ctx, string(alice.ID), []string{"libx"}, 10)
+	b.must(err)
+	equal(b, "found in one of many packages and in a bucket", len(found), 6)
 	equal(b, "hits", got, []string{"script Database: restore-nginx", "package Web 100%: apt nginx", "package servers: apt nginx"})
 }
 

@@ -98,7 +98,7 @@ const (
 	keyStorage        = "TEMPLATE_STORAGE"
 	keyBridge         = "TEMPLATE_BRIDGE"
 	keyInputs         = "TEMPLATE_INPUTS"
-	keyInput          = "TEMPLATE_INPUT_" // then the input's name and one of the parts
+	keyInput          = "TEMPLATE_INPUT_" // then the input's name and a part without an underscore: no two inputs share a key
 	keyScriptNotes    = "TEMPLATE_SCRIPT_NOTES"
 	keyScriptTimeouts = "TEMPLATE_SCRIPT_TIMEOUTS"
 	keyFileOwners     = "TEMPLATE_FILE_OWNERS"
@@ -106,9 +106,6 @@ const (
 	keyFileNames      = "TEMPLATE_FILE_NAMES"
 	keyFollows        = "TEMPLATE_FOLLOWS"
 )
-
-// inputParts are what a key of an input may end in. None has an underscore in it, so no two inputs share a key.
-var inputParts = []string{"QUESTION", "KIND", "DEFAULT", "CHOICES", "CHECK", "OPTIONAL"}
 
 // variants are the last part of an OS template's name where it is not "default".
 var variants = map[string]string{"debian": "standard", "ubuntu": "standard", "devuan": "standard"}
