@@ -16,7 +16,7 @@ const (
 	usualTimeout = 60 * time.Second
 	maxTimeout   = time.Hour
 	// MaxTargets is how many containers one request may name.
-	MaxTargets = 10_000
+	MaxTargets = 20_000
 	// maxJobs is how many jobs of one person may run at once.
 	maxJobs = 100
 )
@@ -73,7 +73,7 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 	case len(r.Targets) == 0:
 		return rule, nil, problem.New(problem.Invalid, "No container is chosen.", "Choose at least one.")
 	case len(r.Targets) > MaxTargets:
-		return rule, nil, problem.New(problem.Invalid, "More than 10,000 containers are chosen.", "Choose fewer.")
+		return rule, nil, problem.New(problem.Invalid, "More than 20,000 containers are chosen.", "Choose fewer.")
 	case r.Choices.Timeout < 0 || r.Choices.Timeout > maxTimeout:
 		return rule, nil, problem.Field("timeout", "A time-out is between 1 second and one hour.")
 	}
