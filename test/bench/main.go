@@ -33,6 +33,8 @@ var measures = []measure{
 	{"sight", benchSight},
 	{"thousand", benchThousand},
 	{"browser", benchBrowser},
+	{"actions", benchActions},
+	{"bulk", benchBulk},
 	{"large", benchLarge},
 }
 

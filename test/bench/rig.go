@@ -71,8 +71,9 @@ type size struct{ clusters, nodes, containers int } // containers of each cluste
 
 func (s size) total() int { return s.clusters * s.containers }
 
-// start makes a rig and waits until every container has been seen.
-func start(ctx context.Context, s size) (_ *rig, err error) {
+// start makes a rig and waits until every container has been seen. What has to
+// be so in the simulator when Berth comes is done by before.
+func start(ctx context.Context, s size, before ...func(*rig) error) (_ *rig, err error) {
 	r := &rig{client: &http.Client{Timeout: 30 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	defer func() {
 		if err != nil {
@@ -84,6 +85,11 @@ func start(ctx context.Context, s size) (_ *rig, err error) {
 	}
 	if err := r.startSim(ctx, s); err != nil {
 		return nil, err
+	}
+	for _, f := range before {
+		if err := f(r); err != nil {
+			return nil, err
+		}
 	}
 	if err := r.fillStore(ctx); err != nil {
 		return nil, fmt.Errorf("preparing the store: %w", err)

@@ -72,7 +72,9 @@ func (s *scene) actAndDie(cluster string, vmid int, action, call, before string,
 	wait(s, "the container is seen", patience, func() bool { return s.seenAs(name, before) })
 	path := fmt.Sprintf("/containers/%s/%d/%s", cluster, vmid, action)
 	form := s.b.form(s.b.get(path), path)
-	form.Set("name", name)
+	if action == "delete" {
+		form.Set("name", name)
+	}
 	s.lab.ResetRequests()
 
 	reached := func() bool { return s.lab.Requests().Held > 0 }

@@ -14,7 +14,7 @@ import (
 
 const (
 	usualTimeout = 60 * time.Second
-	maxTimeout   = time.Hour
+	maxTimeout   = 2 * time.Hour
 	// MaxTargets is how many containers one request may name.
 	MaxTargets = 20_000
 	// maxJobs is how many jobs of one person may run at once.
@@ -75,7 +75,7 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 	case len(r.Targets) > MaxTargets:
 		return rule, nil, problem.New(problem.Invalid, "More than 20,000 containers are chosen.", "Choose fewer.")
 	case r.Choices.Timeout < 0 || r.Choices.Timeout > maxTimeout:
-		return rule, nil, problem.Field("timeout", "A time-out is between 1 second and one hour.")
+		return rule, nil, problem.Field("timeout", "A time-out is between 1 second and two hours.")
 	}
 	owner := string(v.User.ID)
 	p, busy := s.watcher.Picture(owner), s.Busy(owner)
