@@ -80,7 +80,7 @@ func (s *scene) actAndDie(cluster string, vmid int, action, call, before string,
 	reached := func() bool { return s.lab.Requests().Held > 0 }
 	var free func()
 	if at.running {
-		free = s.fault("slow-tasks", "pve1", map[string]string{"factor": "100"})
+		free = s.fault("slow-tasks", "pve1", map[string]string{"factor": "50"})
 		reached = func() bool { return s.step(cluster, vmid).UPID != "" }
 	} else {
 		free = s.fault("held", "", map[string]string{"call": call, "stage": at.stage})
@@ -149,12 +149,9 @@ func (s *scene) hands(vmid int, what string) {
 // seenAs reports whether the page shows a container of that name in the state that the verb brings about.
 func (s *scene) seenAs(name, verb string) bool {
 	status := map[string]string{"start": "running", "stop": "stopped"}[verb]
-	for _, row := range strings.Split(s.b.get("/fleet.json").body, "{") {
-		if strings.Contains(row, `"`+name+`"`) {
-			return strings.Contains(row, status)
-		}
-	}
-	return false
+	_, row, _ := strings.Cut(s.b.get("/fleet.json").body, `"`+name+`"`)
+	row, _, _ = strings.Cut(row, "]")
+	return strings.Contains(row, `"`+status+`"`) && !strings.Contains(row, `"create"`) // its lock
 }
 
 // step is the newest step of a container.

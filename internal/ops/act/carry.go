@@ -58,6 +58,9 @@ func (r *run) call(ctx context.Context, c Call) (fate, error) {
 		return fate{}, err
 	}
 	r.memo.Verb, r.memo.Node, r.memo.At, r.memo.UPID, r.memo.Read = c.Action, r.node, r.s.now(), "", 0
+	if c.Action == fleet.ActReboot {
+		r.memo.Boot = r.memo.At.Add(-r.state.Uptime)
+	}
 	if err := r.h.Memo(ctx, r.memo); err != nil {
 		return fate{}, err // it was not made
 	}

@@ -129,7 +129,8 @@ func (r *run) confirm(ctx context.Context, c Call, f fate) (reached, gone bool, 
 // reached reports whether the container that was just looked at is as wished. A
 // reboot whose task is not known has come about only if it runs since.
 func (r *run) reached(c Call, f fate) bool {
-	if c.Action == fleet.ActReboot && (f.lost || f.forgotten) && r.state.Uptime > time.Since(r.memo.At)+5*time.Second {
+	// Uptimes are whole seconds.
+	if c.Action == fleet.ActReboot && (f.lost || f.forgotten) && r.s.now().Add(-r.state.Uptime).Before(r.memo.Boot.Add(2*time.Second)) {
 		return false
 	}
 	return wished(c.Action, r.state)

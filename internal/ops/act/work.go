@@ -53,6 +53,7 @@ type memo struct {
 	At   time.Time    `json:"at,omitzero"`
 	UPID string       `json:"upid,omitempty"`
 	Read int          `json:"read,omitempty"` // lines of that task's log that the step's log has
+	Boot time.Time    `json:"boot,omitzero"`  // when the container had started, of a reboot
 	// Of a deletion: that it was stopped for it, and the root volume as noted when it was accepted.
 	Stopped bool   `json:"stopped,omitempty"`
 	Root    string `json:"root,omitempty"`
