@@ -3,6 +3,7 @@ package pvesim
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -39,11 +40,8 @@ func setHeld(f *activeFault) (func(), error) {
 // hold keeps a call at that stage until the fault or the simulation ends. It
 // reports whether it did: then there is nothing to be said any more.
 func (n *Node) hold(ep *endpoint, stage string) bool {
-	f := n.cluster.fault(n, "held")
-	if f == nil || ep == nil || f.Params["call"] != ep.method+" "+ep.path || (f.Params["stage"] == "after") != (stage == "after") {
-		return false
-	}
-	if f.held.passing.Add(-1) >= 0 {
+	f := n.holding(ep, stage)
+	if f == nil || f.held.passing.Add(-1) >= 0 {
 		return false
 	}
 	counts := &n.cluster.counts
@@ -54,4 +52,19 @@ func (n *Node) hold(ep *endpoint, stage string) bool {
 	}
 	counts.add(func(c *RequestCounts) { c.Held-- })
 	return true
+}
+
+// holding finds the newest fault that keeps this call at that stage; several calls may be kept at once.
+func (n *Node) holding(ep *endpoint, stage string) *activeFault {
+	if ep == nil {
+		return nil
+	}
+	n.cluster.faultMu.RLock()
+	defer n.cluster.faultMu.RUnlock()
+	for _, f := range slices.Backward(n.cluster.faults) {
+		if f.Name == "held" && (f.node == nil || f.node == n) && f.Params["call"] == ep.method+" "+ep.path && (f.Params["stage"] == "after") == (stage == "after") {
+			return f
+		}
+	}
+	return nil
 }

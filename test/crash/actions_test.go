@@ -47,65 +47,93 @@ func TestKilledInTheMidstOfAnAction(t *testing.T) {
 		s := newScene(t, at)
 		s.lab.SetACL("/", s.tokenID, "Administrator", true)
 		cluster := s.withNode()
-		vmid := 700
-		for _, a := range acts {
-			for _, i := range instants {
-				vmid++
-				t.Run(a.action+", "+i.name, func(t *testing.T) {
-					s.during(t, func() { s.actAndDie(cluster, vmid, a.action, a.call, a.before, i) })
-				})
-			}
+		for n, i := range instants {
+			t.Run(i.name, func(t *testing.T) {
+				s.during(t, func() { s.actAndDie(cluster, 700+10*n, i) })
+			})
 		}
-		if broken := s.begun(); broken[audit.Kind("container.start")] != 0 {
-			t.Errorf("intents without a result: %v", broken)
+		if open := s.begun(); open[audit.ContainerStart]+open[audit.ContainerDelete] != 0 {
+			t.Errorf("intents without a result: %v", open)
 		}
 	})
 }
 
-func (s *scene) actAndDie(cluster string, vmid int, action, call, before string, at instant) {
+// actAndDie has each of the actions under way, each on a container of its own, when Berth dies.
+func (s *scene) actAndDie(cluster string, first int, at instant) {
 	s.Helper()
-	name := fmt.Sprint("crash", vmid)
-	s.hands(vmid, "create "+name+" pve1")
-	if before == "start" {
-		s.hands(vmid, "start")
-	}
-	wait(s, "the container is seen", patience, func() bool { return s.seenAs(name, before) })
-	path := fmt.Sprintf("/containers/%s/%d/%s", cluster, vmid, action)
-	form := s.b.form(s.b.get(path), path)
-	if action == "delete" {
-		form.Set("name", name)
-	}
+	s.containers(first)
+	reached, free := s.hold(cluster, first, at)
 	s.lab.ResetRequests()
-
-	reached := func() bool { return s.lab.Requests().Held > 0 }
-	var free func()
-	if at.running {
-		free = s.fault("slow-tasks", "pve1", map[string]string{"factor": "50"})
-		reached = func() bool { return s.step(cluster, vmid).UPID != "" }
-	} else {
-		free = s.fault("held", "", map[string]string{"call": call, "stage": at.stage})
+	for i, a := range acts {
+		name := fmt.Sprint("crash", first+i)
+		path := fmt.Sprintf("/containers/%s/%d/%s", cluster, first+i, a.action)
+		form := s.b.form(s.b.get(path), path)
+		if a.action == "delete" {
+			form.Set("name", name)
+		}
+		s.b.leads(path, form)
 	}
-	s.b.leads(path, form)
 	wait(s, "the point is reached", patience, reached)
 	s.berth.kill()
 	free()
 	if s.at.database != "" {
-		s.exec("UPDATE leases SET held_until = 0")
+		s.exec("UPDATE leases SET held_until = 0") // as when it has run out
 	}
-	asked := s.lab.Requests().Calls[call]
+	asked := s.lab.Requests().Calls
 	s.start()
-	wait(s, "the step ends", patience, func() bool { return s.step(cluster, vmid).State.Ended() })
-	st := s.step(cluster, vmid)
-	if st.State != at.state || !strings.Contains(st.Detail, at.says) || st.Attempt != 2 {
-		s.Errorf("it ended %s at attempt %d: %s", st.State, st.Attempt, st.Detail)
+	for i, a := range acts {
+		wait(s, a.action+" ends", patience, func() bool { return s.step(cluster, first+i).State.Ended() })
+		st := s.step(cluster, first+i)
+		if st.State != at.state || !strings.Contains(st.Detail, at.says) || st.Attempt != 2 {
+			s.Errorf("%s ended %s at attempt %d: %s", a.action, st.State, st.Attempt, st.Detail)
+		}
+		if again := s.lab.Requests().Calls[a.call]; asked[a.call] != 1 || again != 0 {
+			s.Errorf("%s was asked for %d times, and again %d times", a.action, asked[a.call], again)
+		}
 	}
-	if again := s.lab.Requests().Calls[call]; asked != 1 || again != 0 {
-		s.Errorf("Proxmox was asked %d times, and again %d times", asked, again)
+	for i, a := range acts {
+		if a.action != "delete" || at.state != job.Done {
+			s.free(cluster, first+i, s.step(cluster, first+i))
+		}
 	}
-	if action == "delete" && at.state == job.Done {
-		return
+}
+
+// containers makes one for each action, in the state that it begins with.
+func (s *scene) containers(first int) {
+	s.Helper()
+	for i, a := range acts {
+		s.hands(first+i, fmt.Sprintf("create crash%d pve%d", first+i, 1+i%2))
+		if a.before == "start" {
+			s.hands(first+i, "start")
+		}
 	}
-	s.free(cluster, vmid, st)
+	for i, a := range acts {
+		wait(s, "the container is seen", patience, func() bool { return s.seenAs(fmt.Sprint("crash", first+i), a.before) })
+	}
+}
+
+// hold lets every action come to the instant. reached says that all have, free ends it.
+func (s *scene) hold(cluster string, first int, at instant) (reached func() bool, free func()) {
+	s.Helper()
+	if at.running {
+		return func() bool {
+			for i := range acts {
+				if s.step(cluster, first+i).UPID == "" {
+					return false
+				}
+			}
+			return true
+		}, s.fault("slow-tasks", "", map[string]string{"factor": "100"})
+	}
+	var undo []func()
+	for _, a := range acts {
+		undo = append(undo, s.fault("held", "", map[string]string{"call": a.call, "stage": at.stage}))
+	}
+	return func() bool { return s.lab.Requests().Held == len(acts) }, func() {
+		for _, f := range undo {
+			f()
+		}
+	}
 }
 
 // free fails unless another action on the container is taken.
