@@ -43,7 +43,7 @@ function mark() {
   for (const el of document.querySelectorAll("[data-live]")) {
     el.dataset.state = state;
     const text = el.firstChild;
-    if (text?.nodeType === Node.TEXT_NODE && text.data.trim() !== words[state]) text.data = `${words[state]} `;
+    if (text?.nodeType === Node.TEXT_NODE && text.data !== `${words[state]} `) text.data = `${words[state]} `;
   }
 }
 
