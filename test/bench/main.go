@@ -32,6 +32,7 @@ var measures = []measure{
 	{"fresh", benchFresh},
 	{"sight", benchSight},
 	{"thousand", benchThousand},
+	{"templates", benchTemplates},
 	{"browser", benchBrowser},
 	{"actions", benchActions},
 	{"bulk", benchBulk},

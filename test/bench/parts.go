@@ -64,10 +64,14 @@ func benchThousand(ctx context.Context, t *table) error {
 
 // page loads the dashboard in ten rounds and reports the median of their quantile.
 func (r *rig) page(t *table, what string, atOnce uint64, percent int, goal time.Duration, goalBytes int) error {
+	return r.pageAt(t, "/", what, atOnce, percent, goal, goalBytes)
+}
+
+func (r *rig) pageAt(t *table, path, what string, atOnce uint64, percent int, goal time.Duration, goalBytes int) error {
 	var list []time.Duration
 	own, began := ownCPU(), time.Now()
 	for range 10 {
-		m, err := r.load("/", atOnce, 2*time.Second)
+		m, err := r.load(path, atOnce, 2*time.Second)
 		if err != nil {
 			return err
 		}
@@ -77,7 +81,7 @@ func (r *rig) page(t *table, what string, atOnce uint64, percent int, goal time.
 		list = append(list, m.Latencies.Quantile(float64(percent)/100))
 	}
 	share := float64(ownCPU()-own) / float64(time.Since(began))
-	_, wire, err := r.get("/", true)
+	_, wire, err := r.get(path, true)
 	if err != nil {
 		return err
 	}
