@@ -14,7 +14,7 @@ const (
 	ActShutdown Action = "shutdown" // asks the container to end by itself
 	ActStop     Action = "stop"     // pulls the plug
 	ActReboot   Action = "reboot"
-	ActSuspend  Action = "suspend"
+	ActSuspend  Action = "suspend" // keeps its memory in a file; for Proxmox it is stopped then
 	ActResume   Action = "resume"
 	ActDelete   Action = "delete"
 )
@@ -74,7 +74,7 @@ var actionRules = []ActionRule{
 		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Quorum: true,
 		Tasks: []string{"vzreboot"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/reboot"},
 	{Action: ActStop, Title: "Stop", Doing: "Stopping", Done: "stopped", Icon: "square",
-		From: []Status{Running, Suspended}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Sequence: ReverseOrder, Locks: []string{"mounted"},
+		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Confirm: Ask, Sequence: ReverseOrder, Locks: []string{"mounted"},
 		Tasks: []string{"vzstop", "hastop"}, Source: "POST /nodes/{node}/lxc/{vmid}/status/stop"},
 	{Action: ActSuspend, Title: "Suspend", Doing: "Suspending", Done: "suspended", Icon: "pause",
 		From: []Status{Running}, Already: "does not run", Needs: []string{"VM.PowerMgmt"}, Quorum: true,

@@ -10,7 +10,7 @@ func TestWhichActionInWhichState(t *testing.T) {
 	want := map[Status]string{
 		Running:   "shutdown reboot stop suspend delete",
 		Stopped:   "start delete",
-		Suspended: "stop resume delete",
+		Suspended: "resume delete",
 		Unknown:   "",
 	}
 	p := &ClusterPicture{Name: "lab", Quorate: true, SeenAt: time.Unix(1, 0)}

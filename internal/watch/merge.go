@@ -145,6 +145,7 @@ func (s *sight) container(row Guest, prev *fleet.Container) fleet.Container {
 			c.Tags = prev.Tags
 		}
 	}
+	s.asSuspended(&c, prev)
 	return c
 }
 

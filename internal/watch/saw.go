@@ -66,6 +66,12 @@ func (l *loop) takeSightings(ctx context.Context, saw []sighting, told []confirm
 	now := l.w.now()
 	var e effects
 	for _, s := range saw {
+		switch fleet.ParseStatus(s.guest.Status) {
+		case fleet.Suspended:
+			l.sight.suspended[s.vmid] = true
+		case fleet.Stopped:
+			l.sight.suspended[s.vmid] = false // who looked after an action knows
+		}
 		if s.guest.Node == "" {
 			e.add(l.sight.takeGone(s.vmid))
 			l.sight.gone[s.vmid] = now

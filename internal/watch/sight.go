@@ -26,6 +26,7 @@ type sight struct {
 	nodes       map[string]*nodeSight
 	containers  []fleet.Container // sorted by VMID
 	confirmed   map[fleet.VMID]confirmation
+	suspended   map[fleet.VMID]bool      // as a task told; false: surely not
 	gone        map[fleet.VMID]time.Time // seen to be gone, lists may still name them
 	addresses   map[fleet.VMID]addressed
 	vms         int
@@ -126,6 +127,7 @@ func newSight(c fleet.Cluster) *sight {
 	s := &sight{
 		nodes:     map[string]*nodeSight{},
 		confirmed: map[fleet.VMID]confirmation{},
+		suspended: map[fleet.VMID]bool{},
 		gone:      map[fleet.VMID]time.Time{},
 		addresses: map[fleet.VMID]addressed{},
 		partial:   map[callKind]string{},

@@ -103,6 +103,7 @@ func taskOf(upid string) (Task, bool) {
 func (s *sight) takeTasks(touched []touch, now time.Time) effects {
 	var e effects
 	for _, t := range touched {
+		s.takeSuspended(t)
 		i := s.find(t.vmid)
 		switch {
 		case t.vmid == 0, t.finished && (t.task.Type == "vzdestroy" || t.task.Type == "vzmigrate" || t.task.Type == "hamigrate"):

@@ -105,7 +105,7 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 		if name, given := r.Names[id]; given && rule.Confirm != fleet.AskName && name != t.Name() {
 			t.why = fleet.Refusal{Code: "changed", Why: "CT " + id.VMID.String() + " was called " + name + " and is " + t.Name() + " now."}
 		}
-		if t.why.None() && rule.Action == fleet.ActDelete && t.Status != fleet.Stopped && !r.Choices.StopFirst {
+		if t.why.None() && rule.Action == fleet.ActDelete && t.Status == fleet.Running && !r.Choices.StopFirst {
 			t.why = fleet.Refusal{Code: "state", Why: t.Name() + " " + stateWord(t.Status) + ": agree that it is stopped first."}
 		}
 		targets = append(targets, t)

@@ -95,7 +95,21 @@ func (r *run) ready(ctx context.Context) (done bool, err error) {
 func (r *run) container() fleet.Container {
 	c := r.state.Container
 	c.ID, c.Node, c.Stale = r.id, r.node, false
+	if c.Status == fleet.Stopped && r.seenSuspended() {
+		c.Status = fleet.Suspended
+	}
 	return c
+}
+
+// seenSuspended reports whether the picture knows it to be suspended; Proxmox itself calls it stopped.
+func (r *run) seenSuspended() bool {
+	for _, p := range r.s.watcher.Picture(r.step.Owner).Clusters {
+		if p.Cluster == r.id.Cluster {
+			c, ok := p.Container(r.id.VMID)
+			return ok && c.Status == fleet.Suspended
+		}
+	}
+	return false
 }
 
 // picture is the cluster for the rules: what was just found out, and no more.

@@ -68,6 +68,7 @@ func (r *run) judged(ctx context.Context, c Call, f fate) (Outcome, error) {
 	if err != nil {
 		return r.unconfirmed(f, err)
 	}
+	r.suspended = c.Action == fleet.ActSuspend && reached && !f.lost && f.task.Problem == nil
 	r.saw(ctx)
 	switch {
 	case gone && c.Action != fleet.ActDelete:
@@ -138,8 +139,13 @@ func (r *run) reached(c Call, f fate) bool {
 
 // saw tells the watcher what the container itself said.
 func (r *run) saw(ctx context.Context) {
-	c := r.state.Container
-	c.ID, c.Node = r.id, r.node
+	c := r.container()
+	switch {
+	case r.rule.Action == fleet.ActResume:
+		c.Status = r.state.Status // a resume that failed left nothing to be resumed
+	case r.suspended && c.Status == fleet.Stopped:
+		c.Status = fleet.Suspended
+	}
 	r.s.watcher.Saw(ctx, r.step.Owner, c)
 }
 

@@ -73,6 +73,8 @@ type run struct {
 	// node is where the container is; state what it said last.
 	node  string
 	state State
+	// suspended: it was suspended just now, which Proxmox calls stopped.
+	suspended bool
 }
 
 // What ends a step from outside. Neither is a failure of what it does.
