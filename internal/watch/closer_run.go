@@ -210,7 +210,7 @@ func (l *looking) fetch(ctx context.Context, call closeCall, node string) (found
 	case closeHistory:
 		list, err := l.source.History(ctx, node, id, call.frame)
 		return func(d *fleet.Detail, now time.Time) {
-			d.History[call.frame] = fleet.Part[[]fleet.Sample]{Value: withOlder(list, d.History[call.frame].Value, call.frame), SeenAt: now}
+			d.History[call.frame] = fleet.Part[[]fleet.Sample]{Value: withOlder(list, d.History[call.frame].Value, call.frame, now), SeenAt: now}
 		}, err
 	}
 	live, err := l.source.CurrentDetail(ctx, node, id)
@@ -300,11 +300,16 @@ func copyOf(d *fleet.Detail) *fleet.Detail {
 
 // withOlder fills the gaps of an answer with what was seen before. After a move
 // the other node's history begins anew, and what the first one told goes on to count.
-func withOlder(list, older []fleet.Sample, frame fleet.Frame) []fleet.Sample {
-	if len(older) == 0 || len(list) < 2 {
+// A node that has nothing yet of a container that just came gives an empty list.
+func withOlder(list, older []fleet.Sample, frame fleet.Frame, now time.Time) []fleet.Sample {
+	if len(older) == 0 {
 		return list
 	}
-	begin := list[len(list)-1].At.Add(-frame.Span())
+	first, last := now, now
+	if len(list) > 0 {
+		first, last = list[0].At, list[len(list)-1].At
+	}
+	begin := last.Add(-frame.Span())
 	known := make(map[int64]fleet.Sample, len(older))
 	for _, s := range older {
 		if told(s) {
@@ -313,7 +318,7 @@ func withOlder(list, older []fleet.Sample, frame fleet.Frame) []fleet.Sample {
 	}
 	out := make([]fleet.Sample, 0, len(list))
 	for _, s := range older { // what the answer does not reach back to
-		if s.At.Before(list[0].At) && !s.At.Before(begin) {
+		if s.At.Before(first) && !s.At.Before(begin) {
 			out = append(out, s)
 		}
 	}

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,6 +226,10 @@ func TestAMovedContainerKeepsItsHistory(t *testing.T) {
 		if d.Node != "pve2" || len(got) != 4 || got[0] != 0.1 || got[2] != 0.3 || got[3] != 0.4 {
 			t.Errorf("on %s its history is %v", d.Node, got)
 		}
+		f.set(func(f *fakePVE) { f.close.samples = nil })
+		if pass(70 * time.Second); len(b.detail().History[fleet.Hour].Value) != 0 {
+			t.Error("samples of a time that is no longer in the frame stay")
+		}
 		if n := f.count(begin, "close config"); n == 0 {
 			t.Error("its configuration was not read anew")
 		}
@@ -435,4 +440,29 @@ func TestLooksOfTwoOwners(t *testing.T) {
 		}
 		b.stop()
 	})
+}
+
+func TestOlderSamplesFillWhatIsMissing(t *testing.T) {
+	now := time.Unix(1_000_000_020, 0)
+	sample := func(minutesAgo int, cpu fleet.Reading) fleet.Sample {
+		return fleet.Sample{At: now.Add(-time.Duration(minutesAgo) * time.Minute), CPU: cpu, Mem: cpu, NetIn: cpu}
+	}
+	none := fleet.NoReading()
+	older := []fleet.Sample{sample(70, 0.7), sample(50, 0.5), sample(3, 0.3), sample(2, 0.2)}
+	for name, c := range map[string]struct {
+		list []fleet.Sample
+		want []fleet.Reading
+	}{
+		"an answer with nothing in it":       {nil, []fleet.Reading{0.5, 0.3, 0.2}},
+		"an answer that begins later":        {[]fleet.Sample{sample(2, 0.9), sample(1, 0.1)}, []fleet.Reading{0.5, 0.3, 0.9, 0.1}},
+		"an answer of gaps, as after a move": {[]fleet.Sample{sample(3, none), sample(2, none), sample(1, 0.1)}, []fleet.Reading{0.5, 0.3, 0.2, 0.1}},
+	} {
+		var got []fleet.Reading
+		for _, s := range withOlder(c.list, older, fleet.Hour, now) {
+			got = append(got, s.CPU)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
 }

@@ -46,9 +46,17 @@ var charts = []chart{
 		{"diskread", "Read", 1, false, func(s fleet.Sample) fleet.Reading { return s.DiskRead }},
 		{"diskwrite", "Written", 2, false, func(s fleet.Sample) fleet.Reading { return s.DiskWrite }}}},
 	{"disk", "Root disk", "bytes", []series{
-		{"disk", "Used", 1, false, func(s fleet.Sample) fleet.Reading { return s.Disk }},
+		{"disk", "Used", 1, false, diskUsed},
 		{"maxdisk", "Allotted", 4, true, func(s fleet.Sample) fleet.Reading { return s.MaxDisk }}}},
 	pressure,
+}
+
+// diskUsed leaves out the zero that Proxmox notes while a container does not run.
+func diskUsed(s fleet.Sample) fleet.Reading {
+	if s.Disk == 0 {
+		return fleet.NoReading()
+	}
+	return s.Disk
 }
 
 // pressure is drawn only where the node tells it.

@@ -189,7 +189,7 @@ function draw() {
 }
 
 function repaint() {
-  for (const chart of charts.values()) chart.u.redraw(false);
+  for (const chart of charts.values()) chart.u.redraw(); // with its colours anew
 }
 
 document.addEventListener("berth:history", (e) => {
