@@ -62,7 +62,7 @@ func (a *app) site(l *listener) (http.Handler, error) {
 		Pages: web.Pages{
 			SignIn:     doors,
 			Dashboard:  board,
-			Actions:    actions.New(actions.Options{Verbs: a.act, Pictures: a.watcher, Finder: board, Steps: a.store}),
+			Actions:    actions.New(actions.Options{Verbs: a.act, Pictures: a.watcher, Finder: board, Steps: a.store, Disks: single.Disks}),
 			Jobs:       tasks,
 			Containers: single,
 			Nodes:      a.nodes,
