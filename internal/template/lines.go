@@ -22,7 +22,7 @@ type Line struct {
 
 // maxEdits bounds the search for the shortest diff. Texts that differ more are
 // shown as wholly replaced between their common beginning and end.
-const maxEdits = 1000
+const maxEdits = 400
 
 // Lines compares two texts line by line (Myers' greedy algorithm).
 func Lines(before, after string) []Line {

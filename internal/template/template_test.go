@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -205,6 +206,19 @@ func TestLinesLeadFromOneTextToTheOther(t *testing.T) {
 			t.Fatalf("%d changes, %d are enough", changes, want)
 		}
 	})
+}
+
+// Texts that have hardly a line in common are replaced, in time.
+func TestLinesOfTextsThatDifferMuch(t *testing.T) {
+	var before, after strings.Builder
+	for i := range 20000 {
+		fmt.Fprintf(&before, "before %d\n", i)
+		fmt.Fprintf(&after, "after %d\n", i)
+	}
+	lines := template.Lines("same\n"+before.String()+"end\n", "same\n"+after.String()+"end\n")
+	if len(lines) != 40002 || lines[0].Op != template.Same || lines[1].Op != template.Delete || lines[40000].Op != template.Insert || lines[40001] != (template.Line{Op: template.Same, Text: "end", Old: 20002, New: 20002}) {
+		t.Errorf("%d lines: %+v … %+v", len(lines), lines[0], lines[len(lines)-1])
+	}
 }
 
 // common is the length of the longest common subsequence.

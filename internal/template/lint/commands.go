@@ -67,11 +67,11 @@ func plainCommand(c *syntax.CallExpr) []string {
 // prompt finds commands that wait for an answer.
 func (w *walker) prompt(c *syntax.CallExpr) {
 	words := plainCommand(c)
-	if len(words) == 0 || w.hasInput() {
+	if len(words) == 0 {
 		return
 	}
 	if words[0] == "read" {
-		if !slices.ContainsFunc(words, func(s string) bool { return strings.HasPrefix(s, "-t") || strings.HasPrefix(s, "-u") }) {
+		if !w.hasInput() && !slices.ContainsFunc(words, func(s string) bool { return strings.HasPrefix(s, "-t") || strings.HasPrefix(s, "-u") }) {
 			w.say(template.Warning, "prompt", c, "read waits for a line, and nobody is there to type it.", "Ask with an input of the template.")
 		}
 		return
@@ -83,7 +83,7 @@ func (w *walker) prompt(c *syntax.CallExpr) {
 		if slices.ContainsFunc(a.unless, func(option string) bool { return given(words[1:], option) }) {
 			continue
 		}
-		if strings.HasPrefix(words[0], "dpkg-") && setsFrontend(c) {
+		if strings.HasPrefix(words[0], "dpkg-") && setsFrontend(c) || w.hasInput() {
 			continue
 		}
 		w.say(template.Warning, "prompt", c, words[0]+" asks here and waits for an answer that nobody gives.", a.remedy)

@@ -147,6 +147,31 @@ func TestFindingsAreSentences(t *testing.T) {
 	}
 }
 
+// A stack that overflows would end Berth for everybody. Each of these nests as
+// deep as a script's size allows, and as deep as is still parsed.
+func TestDeepScriptsEndNothing(t *testing.T) {
+	for _, part := range []string{"$(", "(", "{ ", "if ", "`", "${a:-", "$((", "((", "\"$(", "<(", "while ", "a() ", "a&&", "a|", "sh|", "${a[", "coproc ", "a[", "$[",
+		"if a; then ", "case a in a) ", "\"${a:-\"${b:-", "for a in b; do ", "! ", "time ", "let a=", "[[ ! ", "bash -c \"$(", "a;", "curl x|sh;"} {
+		for _, n := range []int{template.MaxScript/len(part) - 50, maxDeep / (1 + strings.Count(part, "(") + strings.Count(part, "[") + strings.Count(part, "{"))} {
+			for _, in := range []string{"", "echo $((", "[[ "} {
+				c := valid()
+				c.Scripts = []template.Script{{Name: "s", Body: "#!/bin/bash\nset -e\n" + in + strings.Repeat(part, min(n, template.MaxScript/len(part)-50))}}
+				lint.Content(c)
+			}
+		}
+	}
+	c := valid()
+	c.Lists = []template.PackageList{{Name: "a", Packages: []template.Package{{Manager: template.Custom, Name: "x", Install: strings.Repeat("((", 1<<20)}}}}
+	lint.Content(c)
+	c.Scripts = []template.Script{{Name: "s", Body: "#!/bin/bash\nset -e\n" + strings.Repeat("(", maxDeep+1)}}
+	if got := said(lint.Content(c)); !strings.Contains(got, "advice intricate scripts[0].body:0") {
+		t.Errorf("got %s", got)
+	}
+}
+
+// maxDeep is how many brackets are still parsed.
+const maxDeep = 4000
+
 func FuzzContent(f *testing.F) {
 	f.Add("#!/bin/bash\nread x | sh <(curl x) ${INPUT_A} $(select x in a; do :; done)")
 	f.Fuzz(func(t *testing.T, body string) {

@@ -38,8 +38,34 @@ func (l *linter) script(field, body string) {
 	w.walk(file)
 }
 
+// The parser calls itself for everything that can stand within itself, and a
+// stack that overflows ends the whole process. So what could nest is counted
+// before: brackets take the most, about 13 KiB each, the rest a tenth of it.
+const (
+	maxBrackets = 4000
+	maxNesting  = 6000
+)
+
+var nesting = regexp.MustCompile(`[!?~&|]|\b(?:if|elif|while|until|do|then|else|case|coproc|time|function|select)\b`)
+
+// intricate reports whether a text is left alone: it may nest too deep to be parsed.
+func intricate(text string) bool {
+	brackets := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{', '[', '`':
+			brackets++
+		}
+	}
+	return len(text) > template.MaxScript || brackets > maxBrackets || len(nesting.FindAllStringIndex(text, maxNesting+1)) > maxNesting
+}
+
 // parse reads shell; what cannot be read is an error at its line, unless there is only one.
 func (l *linter) parse(field, text string, oneLine bool) *syntax.File {
+	if intricate(text) {
+		l.add(template.Advice, "intricate", field, 0, "This is too large or too intricate to be looked at by the linter.", "Divide it into several scripts.")
+		return nil
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err == nil {
 		return file
