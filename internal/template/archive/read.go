@@ -18,12 +18,13 @@ func readZip(in io.Reader, c *collector) error {
 	if err != nil {
 		return err
 	}
+	// Counted before the index is read: half a million entries take more memory than all limits together.
+	if bytes.Count(data, []byte("PK\x01\x02")) > c.limits.Entries {
+		return refuse(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
+	}
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are looked at below
 		return err
-	}
-	if len(z.File) > c.limits.Entries {
-		return refuse(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
 	}
 	c.in = 0 // from here on: compressed bytes of the entries that were read, so that one bomb among much else is seen
 	for _, f := range z.File {
