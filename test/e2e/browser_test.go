@@ -388,6 +388,9 @@ func (p *Page) choose(label, option string) {
 // ctrl holds the control key while a key is pressed.
 var ctrl = chromedp.KeyModifiers(kb.ModifierCtrl)
 
+// shiftKey holds Shift.
+var shiftKey = chromedp.KeyModifiers(kb.ModifierShift)
+
 // key presses one printable key as a keyboard does: what the page prevents is not typed.
 func (p *Page) key(key string) {
 	p.t.Helper()

@@ -45,7 +45,7 @@ class Dashboard {
     })
     this.show()
     this.menu = menu(document.getElementById("ct-menu"), fleet, id => this.apply({nodes: [id]}))
-    this.actions = [...document.querySelectorAll("[data-menu-act]")].map(el => ({name: el.dataset.menuAct, doing: el.dataset.doing, title: el.querySelector("span").firstChild.textContent.trim()}))
+    this.actions = [...document.querySelectorAll("[data-menu-act]")].map(el => ({name: el.dataset.menuAct, doing: el.dataset.doing, title: el.querySelector("span").firstChild.textContent.replace(/…$/, "")}))
     this.hearOfActions()
     actOnAll(document.querySelector("[data-act-on-all]"), this)
     addEventListener("popstate", () => this.setFilter(readFilter(location.search)))
