@@ -209,15 +209,20 @@ func (j *judge) append(b []byte, from, to extent) []byte {
 	return append(b, `]}`...)
 }
 
-// why is the sentence against an action on a row, by the action's place in the table; empty: it can be had.
-func (j *judge) why(r *row, action int) string {
-	n := r.Judged.Why[action]
-	if n == 0 {
-		return ""
-	}
+// sentences are the reasons of each judgement, by the actions of the table.
+func (j *judge) sentences() [][]string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return strings.NewReplacer(nameHere, r.Name, vmidHere, r.ID.VMID.String()).Replace(j.reasons[n-1].Sentence)
+	out := make([][]string, len(j.all))
+	for i, one := range j.all {
+		out[i] = make([]string, len(one.Why))
+		for a, n := range one.Why {
+			if n > 0 {
+				out[i][a] = j.reasons[n-1].Sentence
+			}
+		}
+	}
+	return out
 }
 
 // ending is the last action on a container, when it ended badly and nobody dismissed it.

@@ -81,12 +81,17 @@ func (p *Pages) PaletteItems(ctx context.Context) iter.Seq[kit.PaletteItem] {
 			}
 		}
 		for _, r := range s.sorted() {
-			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.Badge, URL: kit.URL.Container(r.ID)}
+			item := kit.PaletteItem{Kind: "container", Title: r.Name, Note: r.ID.VMID.String() + " on " + r.Badge, URL: kit.URL.Container(r.ID), Judged: &r.Judged.n}
 			if !yield(item) {
 				return
 			}
 		}
 	}
+}
+
+// Judgements are what can be done to containers, by the number that their items carry.
+func (p *Pages) Judgements(ctx context.Context) [][]string {
+	return p.hub.stateOf(string(kit.ViewerOf(ctx).User.ID)).judge.sentences()
 }
 
 // Matching lists the owner's containers that the dashboard shows under a filter, in its order.

@@ -351,3 +351,37 @@ func TestNodesOfTheSameNameAreToldApart(t *testing.T) {
 		t.Errorf("gitea's badge says %s", got)
 	}
 }
+
+func TestPaletteKnowsWhatCanBeDone(t *testing.T) {
+	p := New(newEyes(full()), idle{}, nil, func() time.Time { return noon })
+	ctx := kit.WithViewer(context.Background(), account.Viewer{User: account.User{ID: "ann"}})
+	judged := p.Judgements(ctx)
+	for item := range p.PaletteItems(ctx) {
+		if item.Kind != "container" {
+			continue
+		}
+		if item.Judged == nil || *item.Judged >= len(judged) || len(judged[*item.Judged]) != len(fleet.ActionRules()) {
+			t.Fatalf("%s has no judgement", item.Title)
+		}
+		if why := judged[*item.Judged]; item.Title == "gitea" && (why[0] != nameHere+" already runs." || why[1] != "") {
+			t.Errorf("gitea: %q", why)
+		}
+	}
+}
+
+func TestOffersCountWhomAnActionIsFor(t *testing.T) {
+	v := viewAt(full(), working(), "")
+	start := v.offers()[0]
+	if start.Can != 0 || start.count(v.Matched) != "0 of 9" || !strings.HasPrefix(start.Why, "None: ") {
+		t.Errorf("start: %+v", start)
+	}
+	stop := v.offers()[3]
+	if got := stop.count(v.Matched) + "; " + stop.Out; got != "3 of 9; 2 busy, 1 a template, 1 in an unknown state, 1 locked, 1 not running" {
+		t.Errorf("stop: %s", got)
+	}
+	for _, o := range viewOf(pictureOf(), "").offers() {
+		if o.Why != "Add a node first: there is no container yet." {
+			t.Errorf("without a node %s is said to be possible: %q", o.Rule.Title, o.Why)
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"iter"
 	"net/http"
 	"strings"
+
+	"berth/internal/fleet"
 )
 
 // PaletteItem is one thing that the command palette finds.
@@ -15,6 +17,8 @@ type PaletteItem struct {
 	Note  string `json:"n,omitempty"` // where it is, its number
 	Find  string `json:"f,omitempty"` // further words that find it
 	URL   string `json:"u"`           // a local path
+	// Judged numbers, for a container, what its source's Judgements say can be done to it; nil: nothing is offered.
+	Judged *int `json:"j,omitempty"`
 }
 
 // PaletteSource is a page package that has things to be found. Only what the
@@ -29,6 +33,32 @@ const paletteLimit = 2000
 type paletteAnswer struct {
 	Items []PaletteItem `json:"items"`
 	More  bool          `json:"more,omitempty"` // there are more: ask with ?q=
+	// Actions are what can be asked for of containers, Judged for each number of an item's the reasons against them.
+	Actions []paletteAction `json:"actions,omitempty"`
+	Judged  [][]string      `json:"judged,omitempty"`
+}
+
+// paletteAction is a row of the table of actions as the palette reads it.
+type paletteAction struct {
+	Name  fleet.Action `json:"n"`
+	Title string       `json:"t"`
+	Icon  string       `json:"i"`
+	Asks  bool         `json:"ask,omitempty"`
+}
+
+// Judge is a PaletteSource whose items carry what can be done to them.
+type Judge interface {
+	// Judgements are, for each number, the sentence against each action in the
+	// table's order, empty where it can be had. "\x01" in it stands for the
+	// item's title, "\x02" for the last part of its address.
+	Judgements(ctx context.Context) [][]string
+}
+
+func paletteActions() (out []paletteAction) {
+	for _, r := range fleet.ActionRules() {
+		out = append(out, paletteAction{r.Action, r.Title, r.Icon, r.Confirm != fleet.AtOnce})
+	}
+	return out
 }
 
 // palette answers GET /palette.json[?q=words]: pages first, then what the sources give.
@@ -55,6 +85,9 @@ func palette(sources []PaletteSource) Handler {
 				if !take(item) {
 					break
 				}
+			}
+			if j, ok := s.(Judge); ok {
+				answer.Actions, answer.Judged = paletteActions(), j.Judgements(r.Context())
 			}
 		}
 		w.Header().Set("Content-Type", "application/json")

@@ -1,13 +1,16 @@
 // The command palette: a combobox over a list of everything that can be gone to.
+import { act, ask } from "./actions.js";
 import { icon, make } from "./markup.js";
 import { rank } from "./rank.js";
 import { getJSON } from "./reach.js";
+import { containerWords, verbs } from "./verbs.js";
 
 const dialog = document.querySelector("[data-palette]");
 const field = dialog?.querySelector("input");
 const list = dialog?.querySelector(".palette-list");
 const note = dialog?.querySelector("[data-palette-note]");
 const looks = {
+  action: { title: "Actions", icon: "play" },
   page: { title: "Pages", icon: "arrow-right" },
   node: { title: "Nodes", icon: "server" },
   container: { title: "Containers", icon: "container" },
@@ -38,7 +41,7 @@ async function read(words) {
   try {
     const url = words ? `${dialog.dataset.url}?q=${encodeURIComponent(words)}` : dialog.dataset.url;
     const got = await getJSON(url, asking.signal);
-    answer = words ? { items: got.items, more: true } : got;
+    answer = words ? { ...got, more: true } : got;
     readAt = words ? -Infinity : performance.now();
     draw();
   } catch (err) {
@@ -53,6 +56,8 @@ function say(text) {
 function draw() {
   const query = field.value.trim();
   const groups = rank(answer.items, query, shown);
+  const todo = verbs(query, answer, 10);
+  if (todo.length > 0) groups.unshift({ kind: "action", items: todo });
   let n = 0;
   list.replaceChildren(
     ...groups.map(({ kind, items }) => {
@@ -68,9 +73,14 @@ function draw() {
 }
 
 function option(item, n) {
-  const el = make("div", { class: "palette-item", role: "option", id: `palette-${n}`, "aria-selected": "false" }, icon(looks[item.k].icon), make("b", {}, item.t));
+  const el = make("div", { class: "palette-item", role: "option", id: `palette-${n}`, "aria-selected": "false" }, icon(item.icon ?? looks[item.k].icon), make("b", {}, item.ask ? `${item.t}…` : item.t));
   if (item.n) el.append(make("small", {}, item.n));
   el.dataset.url = item.u;
+  if (item.k === "action") {
+    el.dataset.seen = item.seen;
+    if (item.ask) el.dataset.asks = "";
+    if (item.why) el.setAttribute("aria-disabled", "true");
+  }
   return el;
 }
 
@@ -94,8 +104,9 @@ function choose(n) {
 
 function go(el, newTab) {
   const url = el?.dataset.url;
-  if (!url?.startsWith("/") || url.startsWith("//")) return;
+  if (!url?.startsWith("/") || url.startsWith("//") || el.getAttribute("aria-disabled")) return;
   dialog.close();
+  if (el.dataset.seen !== undefined && !newTab) return "asks" in el.dataset ? ask(url) : act(url, { seen: el.dataset.seen });
   if (newTab) open(url, "_blank", "noopener");
   else location.assign(url);
 }
@@ -129,7 +140,7 @@ if (dialog) {
   field.addEventListener("input", () => {
     draw();
     clearTimeout(later);
-    if (answer.more) later = setTimeout(() => read(field.value.trim()), 120);
+    if (answer.more) later = setTimeout(() => read(containerWords(field.value.trim(), answer.actions ?? [])), 120);
   });
   field.addEventListener("keydown", onKey);
   list.addEventListener("click", (event) => go(event.target.closest("[role=option]"), event.ctrlKey || event.metaKey));
