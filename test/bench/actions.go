@@ -55,8 +55,14 @@ func (r *rig) kept(ctx context.Context) (*store.Store, error) {
 	return store.Open(ctx, store.Options{Dir: dir, Keyring: ring, Beside: true, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
 }
 
-// truth is what is true in the simulator of each container: whether it runs.
-func (r *rig) truth() (map[int]bool, error) {
+// guest is what is true of a container.
+type guest struct {
+	running bool
+	name    string
+}
+
+// truth is what is true in the simulator of each container.
+func (r *rig) truth() (map[int]guest, error) {
 	var state struct {
 		Clusters []struct {
 			Guests []struct {
@@ -69,10 +75,10 @@ func (r *rig) truth() (map[int]bool, error) {
 	if err := r.control("GET", "/state", nil, &state); err != nil {
 		return nil, err
 	}
-	runs := map[int]bool{}
+	runs := map[int]guest{}
 	for _, g := range state.Clusters[0].Guests {
 		if g.Kind == "lxc" && !g.Template && g.Lock == "" {
-			runs[g.VMID] = g.Running
+			runs[g.VMID] = guest{g.Running, g.Name}
 		}
 	}
 	return runs, nil
@@ -106,22 +112,25 @@ func benchActions(ctx context.Context, t *table) error {
 	}
 	var accepted, shown []time.Duration
 	for range 2 {
-		for vmid, running := range runs {
+		for vmid, g := range runs {
 			if len(accepted) >= 30 {
 				break
 			}
-			action := map[bool]string{true: "stop", false: "start"}[running]
-			_, took, err := r.post(fmt.Sprintf("/containers/%s/%d/%s", clusters[0].ID, vmid, action), url.Values{"key": {rand.Text()}})
+			action := map[bool]string{true: "stop", false: "start"}[g.running]
+			if g.name == "" {
+				continue
+			}
+			_, took, err := r.post(fmt.Sprintf("/containers/%s/%d/%s", clusters[0].ID, vmid, action), url.Values{"key": {rand.Text()}, "seen": {g.name}})
 			if err != nil {
 				return err
 			}
 			accepted = append(accepted, took)
-			late, err := r.untilShown(s, vmid, !running)
+			late, err := r.untilShown(s, vmid, !g.running)
 			if err != nil {
 				return err
 			}
 			shown = append(shown, late)
-			runs[vmid] = !running
+			runs[vmid] = guest{!g.running, g.name}
 		}
 	}
 	worst := quantile(accepted, 1)
@@ -141,7 +150,7 @@ func (r *rig) untilShown(s *stream, vmid int, running bool) (late time.Duration,
 			if err != nil {
 				return 0, err
 			}
-			if runs[vmid] == running {
+			if runs[vmid].running == running {
 				isSo = time.Now()
 			}
 		}

@@ -46,8 +46,8 @@ func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fl
 		}
 	}
 	owner := string(v.User.ID)
-	if s.engine.Board(owner).Jobs >= maxJobs {
-		return "", problem.New(problem.TooMany, "A hundred jobs of yours are under way.", "Wait until some have ended.")
+	if err := s.mayBegin(owner); err != nil {
+		return "", err
 	}
 	steps, able, first := s.steps(owner, address, rule, r.Choices, targets)
 	if len(able) == 0 {
@@ -55,6 +55,14 @@ func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fl
 		return "", refusal(first)
 	}
 	return s.engine.Submit(ctx, s.job(v, address, rule, r, able), steps)
+}
+
+// mayBegin refuses more jobs than one person may have under way.
+func (s *Service) mayBegin(owner string) error {
+	if s.engine.Board(owner).Jobs >= maxJobs {
+		return problem.New(problem.TooMany, "A hundred jobs of yours are under way.", "Wait until some have ended.")
+	}
+	return nil
 }
 
 // target is a container that a request names, with what speaks against the action.

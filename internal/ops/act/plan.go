@@ -81,6 +81,9 @@ func prepares(rule fleet.ActionRule, count int) bool {
 
 // Begin starts a planned job.
 func (s *Service) Begin(ctx context.Context, v account.Viewer, id job.ID) error {
+	if err := s.mayBegin(string(v.User.ID)); err != nil {
+		return err
+	}
 	return s.engine.Start(ctx, string(v.User.ID), id)
 }
 

@@ -113,7 +113,7 @@ func (r *run) confirm(ctx context.Context, c Call, f fate) (reached, gone bool, 
 		limit := settleFor
 		switch {
 		case r.state.Managed:
-			limit = haFor
+			limit = max(haFor, c.Timeout+time.Minute)
 			r.h.Say(ctx, "The cluster's HA was asked; Berth waits until it has done it.")
 		case f.task.Problem != nil || f.lost || f.forgotten || c.Action == fleet.ActDelete:
 			return false, false, nil

@@ -125,7 +125,7 @@ func TestAContainerThatMovedOrIsGone(t *testing.T) {
 	moved, gone := y.request(fleet.ActStart, 100), y.request(fleet.ActStart, 101)
 	y.hands(100, "migrate pve2")
 	y.hands(101, "delete")
-	y.until("it has moved", nil100(t), func() bool { g, _ := y.guest(100); return g.Node == "pve2" })
+	y.until("it has moved", ticks(t), func() bool { g, _ := y.guest(100); return g.Node == "pve2" })
 	if st := y.one(moved); st.State != job.Done || !strings.HasPrefix(st.UPID, "UPID:pve2:") {
 		t.Errorf("moved: %s: %s %s", st.State, st.Detail, st.UPID)
 	}
@@ -136,8 +136,8 @@ func TestAContainerThatMovedOrIsGone(t *testing.T) {
 	}
 }
 
-// nil100 is a signal each hundredth of a second, for what no event of ours tells.
-func nil100(t *testing.T) <-chan struct{} {
+// ticks is a signal each hundredth of a second, for what no event of ours tells.
+func ticks(t *testing.T) <-chan struct{} {
 	ctx, stop := context.WithCancel(context.Background())
 	ticks := make(chan struct{})
 	var done sync.WaitGroup
@@ -188,6 +188,54 @@ func TestADeletionIsCareful(t *testing.T) {
 	}
 	if g, _ := y.guest(101); !g.Running {
 		t.Error("a protected one was stopped for nothing")
+	}
+}
+
+// A deletion that Berth's stop interrupted after the container was stopped asks
+// again whether it is the one that was meant.
+func TestAResumedDeletionIsCarefulToo(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(true, 100)})
+	r := y.request(fleet.ActDelete, 100)
+	r.Choices.StopFirst = true
+	free := y.fault("held", "", map[string]string{"call": "GET /nodes/{node}/lxc/{vmid}/config", "pass": "1"})
+	id := y.do(r)
+	y.until("it is about to be deleted", ticks(t), func() bool { return y.lab.Requests().Held == 1 })
+	y.stop()
+	free()
+	y.hands(100, "rename other")
+	y.begin()
+	if st := y.ended(id)[0]; st.State != job.Failed || st.Problem != string(problem.Conflict) || !strings.Contains(st.Detail, "it is now called other") {
+		t.Errorf("%s: %s", st.State, st.Detail)
+	}
+	if w := y.writes(); w["POST stop"] != 1 || w["DELETE {vmid}"] != 0 {
+		t.Errorf("Proxmox was asked %v", w)
+	}
+}
+
+// Volumes that many deletions share the storage of are destroyed a few at a time.
+func TestManyDeletionsOnOneStorage(t *testing.T) {
+	var vmids []int
+	for i := range 8 {
+		vmids = append(vmids, 100+i)
+	}
+	y := newYardAt(t, 0.1, "", pvesim.NodeSpec{Name: "pve1", CTs: cts(false, vmids...)})
+	id, err := y.act.Plan(t.Context(), y.viewer, "", y.request(fleet.ActDelete, vmids...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+		t.Fatal(err)
+	}
+	for _, st := range y.ended(id) {
+		if st.State != job.Done {
+			t.Errorf("%s: %s: %s", st.Title, st.State, st.Detail)
+		}
+	}
+	if most := y.lab.MostAtOnce("pve1"); most != 2 {
+		t.Errorf("%d were deleted at once", most)
+	}
+	if len(y.lab.Guests()) != 0 {
+		t.Error("some are still there")
 	}
 }
 

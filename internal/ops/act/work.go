@@ -91,7 +91,7 @@ func (s *Service) Run(ctx context.Context, h Handle) Outcome {
 	decode(r.step.Args, &r.args)
 	h.Recall(&r.memo)
 	r.node = r.step.Lane
-	err := r.open(ctx)
+	err := r.openPatiently(ctx)
 	if err == nil {
 		defer func() { r.link.leave() }()
 	}
@@ -127,6 +127,22 @@ func (r *run) open(ctx context.Context) error {
 		return err
 	}
 	r.link, err = r.s.links.get(ctx, c)
+	return err
+}
+
+// openPatiently tries for a while: a store that is away for a moment ends no
+// step. A cluster that cannot be asked at all leaves what was begun unknown.
+func (r *run) openPatiently(ctx context.Context) error {
+	err := r.open(ctx)
+	for tries := 0; tries < 10 && err != nil && problem.Of(err) == nil && !errors.Is(err, errOrphan); tries++ {
+		if err := r.pause(ctx, time.Second); err != nil {
+			return err
+		}
+		err = r.open(ctx)
+	}
+	if p := problem.Of(err); p != nil && r.memo.Verb != "" {
+		return &problem.Problem{Kind: problem.OutcomeUnknown, What: "What became of it cannot be learned. " + p.What, Remedy: "Look at " + r.title + " in Proxmox.", Err: err}
+	}
 	return err
 }
 
@@ -180,7 +196,7 @@ func (r *run) recheck(ctx context.Context) error {
 	if errors.Is(err, errOrphan) {
 		return err
 	}
-	if err != nil || c.Version == r.link.cluster.Version {
+	if err != nil || r.link == nil || c.Version == r.link.cluster.Version {
 		return nil // the store's trouble is not the step's
 	}
 	fresh, err := r.s.links.get(ctx, c)
