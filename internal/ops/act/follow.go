@@ -58,7 +58,7 @@ func (r *run) follow(ctx context.Context, c Call) (fate, error) {
 		case ctx.Err() != nil:
 			return fate{}, errLeft
 		case err == nil && !task.Running:
-			r.log(ctx)
+			r.log(ctx, true)
 			return fate{task: task}, nil
 		case problem.Is(err, problem.Forgotten):
 			return fate{forgotten: true}, nil
@@ -106,7 +106,7 @@ func (f *following) goOn(ctx context.Context, err error) error {
 	f.fails = 0
 	if age > logAfter && time.Since(f.logged) > logEvery {
 		f.logged = time.Now()
-		f.log(ctx)
+		f.log(ctx, false)
 	}
 	return f.await(ctx, pace(age))
 }
@@ -152,7 +152,7 @@ func (f *following) overdue(ctx context.Context, age time.Duration) error {
 }
 
 // log takes over what the task's log has by now. What cannot be read is not worth failing for.
-func (r *run) log(ctx context.Context) {
+func (r *run) log(ctx context.Context, last bool) {
 	lines, err := r.link.TaskLog(ctx, r.memo.UPID, r.memo.Read)
 	if err != nil || len(lines) == 0 {
 		return
@@ -161,5 +161,7 @@ func (r *run) log(ctx context.Context) {
 		return
 	}
 	r.memo.Read += len(lines)
-	_ = r.h.Memo(ctx, r.memo) // else lines come twice after a crash
+	if !last {
+		_ = r.h.Memo(ctx, r.memo) // else lines come twice after a crash
+	}
 }

@@ -16,7 +16,6 @@ import (
 func (r *run) power(ctx context.Context) (Outcome, error) {
 	c := r.asked()
 	if r.memo.Verb == "" {
-		r.h.Say(ctx, "Looking at its present state.")
 		done, err := r.ready(ctx)
 		if err != nil {
 			return Outcome{}, err
@@ -25,7 +24,6 @@ func (r *run) power(ctx context.Context) (Outcome, error) {
 			r.saw(ctx)
 			return Outcome{State: job.Done, Detail: r.title + " " + r.already() + ". Nothing had to be done."}, nil
 		}
-		r.h.Say(ctx, r.rule.Doing+".")
 	}
 	f, err := r.carry(ctx, c)
 	if err != nil {
