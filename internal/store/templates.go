@@ -99,11 +99,17 @@ func (s *Store) Template(ctx context.Context, viewer string, id template.ID) (te
 	if sharing := (sharing{viewer: viewer}); !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
 		return template.Template{}, problem.Missing()
 	}
-	t := template.Template{ID: id, Owner: r.Owner, OwnerName: r.PveUser, Revision: r.Revision, Digest: r.Digest, Shared: r.Shared,
+	t, err := templateOf(query.TemplateNamedRow{ID: r.ID, Owner: r.Owner, SourceKind: r.SourceKind, SourceFrom: r.SourceFrom, Shared: r.Shared,
+		Revision: r.Revision, Digest: r.Digest, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt, PveUser: r.PveUser, Body: r.Body})
+	return t, failed("read the template", err)
+}
+
+func templateOf(r query.TemplateNamedRow) (t template.Template, err error) {
+	t = template.Template{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: r.PveUser, Revision: r.Revision, Digest: r.Digest, Shared: r.Shared,
 		Source:    template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom},
 		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt)}
 	t.Content, err = contentOf(r.Body, r.Digest)
-	return t, failed("read the template", err)
+	return t, err
 }
 
 // TemplateNamed finds the owner's template of that name; ok is false when there is none.
@@ -115,10 +121,7 @@ func (s *Store) TemplateNamed(ctx context.Context, owner, name string) (t templa
 	if err != nil {
 		return t, false, failed("find the template", err)
 	}
-	t = template.Template{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: r.PveUser, Revision: r.Revision, Digest: r.Digest, Shared: r.Shared,
-		Source:    template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom},
-		CreatedAt: moment(r.CreatedAt), UpdatedAt: moment(r.UpdatedAt)}
-	t.Content, err = contentOf(r.Body, r.Digest)
+	t, err = templateOf(r)
 	return t, true, failed("find the template", err)
 }
 
