@@ -2,6 +2,13 @@ package fleet
 
 import "time"
 
+const (
+	// MaxTargets is how many containers one request may name.
+	MaxTargets = 20_000
+	// MaxShutdown is the longest time that a shutdown may give a container to end.
+	MaxShutdown = time.Hour
+)
+
 // Choices are what a person may choose about an action beside the action itself.
 // Each belongs to one action and is nothing to the others.
 type Choices struct {

@@ -23,7 +23,7 @@ func Forceable(st job.Step) bool {
 // Force stops the container that did not shut down in time, as a job of its own.
 func (s *Service) Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error) {
 	owner := string(v.User.ID)
-	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 2 * MaxTargets})
+	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 2 * fleet.MaxTargets})
 	if err != nil {
 		return "", err
 	}

@@ -14,9 +14,6 @@ import (
 
 const (
 	usualTimeout = 60 * time.Second
-	maxTimeout   = 2 * time.Hour
-	// MaxTargets is how many containers one request may name.
-	MaxTargets = 20_000
 	// maxJobs is how many jobs of one person may run at once.
 	maxJobs = 100
 )
@@ -80,10 +77,10 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 		return rule, nil, problem.New(problem.Invalid, "There is no such action.", "")
 	case len(r.Targets) == 0:
 		return rule, nil, problem.New(problem.Invalid, "No container is chosen.", "Choose at least one.")
-	case len(r.Targets) > MaxTargets:
+	case len(r.Targets) > fleet.MaxTargets:
 		return rule, nil, problem.New(problem.Invalid, "More than 20,000 containers are chosen.", "Choose fewer.")
-	case r.Choices.Timeout < 0 || r.Choices.Timeout > maxTimeout:
-		return rule, nil, problem.Field("timeout", "A time-out is between 1 second and two hours.")
+	case r.Choices.Timeout < 0 || r.Choices.Timeout > fleet.MaxShutdown:
+		return rule, nil, problem.Field("timeout", "A time-out is between 1 second and one hour.")
 	}
 	owner := string(v.User.ID)
 	p, busy := s.watcher.Picture(owner), s.Busy(owner)

@@ -99,7 +99,7 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, id job.ID) (job.I
 	if err != nil {
 		return "", err
 	}
-	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, States: []job.StepState{job.Failed, job.Unknown}, Limit: 2 * MaxTargets})
+	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, States: []job.StepState{job.Failed, job.Unknown}, Limit: 2 * fleet.MaxTargets})
 	if err != nil {
 		return "", err
 	}

@@ -52,7 +52,7 @@ type notes struct {
 // one after the other. What cannot be read keeps its place without an order, and is
 // not deleted later: its own step says why.
 func (r *run) prepare(ctx context.Context) (Outcome, error) {
-	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Waiting}, Limit: 2 * MaxTargets})
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Waiting}, Limit: 2 * fleet.MaxTargets})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -102,7 +102,7 @@ func (r *run) prepare(ctx context.Context) (Outcome, error) {
 
 // noted are the root volumes that the steps of this job that prepared have kept.
 func (r *run) noted(ctx context.Context) (map[string]string, error) {
-	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Done, job.Warned}, Limit: 2 * MaxTargets})
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Done, job.Warned}, Limit: 2 * fleet.MaxTargets})
 	roots := map[string]string{}
 	for _, st := range steps {
 		if st.Kind != prepareKind || st.Group != r.step.Group {

@@ -29,8 +29,8 @@ type form struct {
 	Disks   bool
 }
 
-// maxTimeout is the longest time that Proxmox gives a container to shut down, in seconds, as Berth offers it.
-const maxTimeout = 3600
+// maxTimeout is the longest time that a container is given to shut down, in seconds.
+const maxTimeout = int(fleet.MaxShutdown / time.Second)
 
 func (f form) choices() fleet.Choices {
 	seconds, _ := strconv.Atoi(f.Timeout) // readForm read it before

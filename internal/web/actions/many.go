@@ -14,8 +14,6 @@ import (
 )
 
 const (
-	// maxTargets is how many containers one plan may name.
-	maxTargets = 20000
 	// maxListed is how many the page without script lists to be chosen among.
 	maxListed = 500
 )
@@ -91,7 +89,7 @@ func (p *Pages) targets(r *http.Request, owner string, v url.Values) ([]fleet.Co
 	var ids []fleet.ContainerID
 	switch {
 	case v.Has("plan"):
-		steps, err := p.o.Steps.Steps(r.Context(), job.Filter{Owner: owner, Job: job.ID(v.Get("plan")), Limit: maxTargets})
+		steps, err := p.o.Steps.Steps(r.Context(), job.Filter{Owner: owner, Job: job.ID(v.Get("plan")), Limit: fleet.MaxTargets})
 		if err != nil {
 			return nil, err
 		}
@@ -125,7 +123,7 @@ func (p *Pages) targets(r *http.Request, owner string, v url.Values) ([]fleet.Co
 	switch {
 	case len(ids) == 0:
 		return nil, problem.New(problem.Invalid, "No container is chosen.", "Choose at least one on the dashboard.")
-	case len(ids) > maxTargets:
+	case len(ids) > fleet.MaxTargets:
 		return nil, problem.New(problem.Invalid, "These are too many containers for one job: "+strconv.Itoa(len(ids))+".", "Narrow the filter.")
 	}
 	return ids, nil
