@@ -101,7 +101,7 @@ func (y *yard) add(token, role string) fleet.Cluster {
 	}
 	a.Node, a.Leaf = n.Name(), n.Fingerprint()
 	words := y.lab.AddToken("root@pam", token, pvesim.TokenSpec{ID: token, PrivSep: true, ACL: []pvesim.ACLSpec{{Path: "/", Role: role}}})
-	c := fleet.Cluster{ID: fleet.ClusterID(storetest.ID()), Owner: string(y.viewer.User.ID), Name: "lab", TokenID: "root@pam!" + token,
+	c := fleet.Cluster{ID: fleet.ClusterID(storetest.ID()), Owner: string(y.viewer.User.ID), Name: "lab with " + token, TokenID: "root@pam!" + token,
 		Authority: authority.Authority{Addresses: []authority.Address{a}, Trust: authority.Trust{Mode: authority.LeafPin, Fingerprint: a.Leaf}}}
 	for _, n := range y.lab.Nodes() {
 		c.Members = append(c.Members, fleet.Member{Name: n.Name()})
