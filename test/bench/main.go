@@ -34,6 +34,7 @@ var measures = []measure{
 	{"thousand", benchThousand},
 	{"templates", benchTemplates},
 	{"browser", benchBrowser},
+	{"container", benchContainer},
 	{"actions", benchActions},
 	{"bulk", benchBulk},
 	{"large", benchLarge},
