@@ -64,9 +64,8 @@ func (s *Server) enter(next http.Handler) http.Handler {
 			return
 		}
 		if r.Body != nil && r.Body != http.NoBody {
-			// A form arrives whole and soon; a deadline on every request would end streams.
+			// Nothing is read before the route says how much; whoever sends without being asked is not waited for.
 			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyWithin))
-			r.Body = http.MaxBytesReader(rec, r.Body, maxBody)
 		}
 		next.ServeHTTP(rec, r)
 	})

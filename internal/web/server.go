@@ -42,10 +42,11 @@ type Options struct {
 	Now          func() time.Time
 }
 
-// maxBody is the largest form that any page takes, bodyWithin how long it may take to arrive.
+// bodyWithin is how long a form may take to arrive, slowestBody the pace at
+// which one that is larger than usual has to come.
 const (
-	maxBody    = 1 << 20
-	bodyWithin = 30 * time.Second
+	bodyWithin  = 30 * time.Second
+	slowestBody = 128 << 10 // bytes a second
 )
 
 // Server answers every request of Berth.
@@ -126,12 +127,25 @@ func (s *Server) route(route kit.Route) http.Handler {
 			}
 			r, err := s.admit(route, r)
 			v.admitted = r
+			bound(w, r, route)
 			if err != nil {
 				return s.turnAway(w, r, route, err)
 			}
 			return route.Handle(w, r)
 		}).ServeHTTP(w, r)
 	})
+}
+
+// bound limits what is read of a form: its size, and how long it may take. A
+// deadline on every request would end streams.
+func bound(w http.ResponseWriter, r *http.Request, route kit.Route) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return
+	}
+	size := max(route.MaxBody, kit.MaxForm)
+	within := bodyWithin + time.Duration(size-kit.MaxForm)*time.Second/slowestBody
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(within)) // readers of tests know none
+	r.Body = http.MaxBytesReader(w, r.Body, size)
 }
 
 // admit finds the viewer and checks what the route asks of them. The request
@@ -182,6 +196,9 @@ func (s *Server) turnAway(w http.ResponseWriter, r *http.Request, route kit.Rout
 	}
 	back := r.URL.RequestURI()
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		if route.Keep && problem.Is(err, problem.SignedOut) {
+			return kit.KeepForm(w, r)
+		}
 		back = localReferer(r)
 	}
 	switch {

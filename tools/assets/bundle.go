@@ -43,8 +43,9 @@ var engines = []api.Engine{{Name: api.EngineChrome, Version: "125"}, {Name: api.
 // scripts are what is built, by the name that it is served under: what every
 // page runs, and what single pages load besides. They share no module with an effect of its own.
 var scripts = map[string]string{
-	"app.js":    "internal/web/kit/src/app.js",
-	"charts.js": "internal/web/containers/js/charts.js",
+	"app.js":       "internal/web/kit/src/app.js",
+	"charts.js":    "internal/web/containers/js/charts.js",
+	"templates.js": "internal/web/templates/js/page.js",
 }
 
 // buildScripts bundles each script with everything that it imports, the pages' own modules too.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // vendored is one foreign work that is part of what Berth serves.
@@ -21,11 +22,34 @@ type vendored struct {
 
 // sources says which packages end up where. Everything else in node_modules is a tool that leaves nothing behind.
 var sources = []struct{ pkg, licence, in, how string }{
+	{"@codemirror/commands", "LICENSE", "templates.js", "built in"},
+	{"@codemirror/language", "LICENSE", "templates.js", "built in"},
+	{"@codemirror/legacy-modes", "LICENSE", "templates.js", "mode/shell.js, built in"},
+	{"@codemirror/state", "LICENSE", "templates.js", "built in"},
+	{"@codemirror/streamparser", "LICENSE", "templates.js", "built in"},
+	{"@codemirror/view", "LICENSE", "templates.js", "built in"},
 	{"@fontsource-variable/inter", "LICENSE", "inter.woff2", "copied: files/inter-latin-wght-normal.woff2"},
+	{"@lezer/common", "LICENSE", "templates.js", "built in"},
+	{"@lezer/highlight", "LICENSE", "templates.js", "built in"},
+	{"@marijn/find-cluster-break", "LICENSE", "templates.js", "built in"},
 	{"basecoat-css", "LICENSE.md", "app.css", "some components' structure, built in"},
+	{"crelt", "LICENSE", "templates.js", "built in"},
 	{"lucide-static", "LICENSE", "sprite.svg", "the icons of src/icons.txt, as symbols"},
+	{"style-mod", "LICENSE", "templates.js", "built in"},
 	{"tailwindcss", "LICENSE", "app.css", "its reset and the utilities in use, built in"},
 	{"uplot", "LICENSE", "charts.js", "dist/uPlot.esm.js, built in; its style sheet in app.css"},
+	{"w3c-keyname", "LICENSE", "templates.js", "built in"},
+}
+
+// licenceName is the package as part of a file's name. Most names are told apart without their scope.
+func licenceName(pkg string) string {
+	switch scope, name, ok := strings.Cut(strings.TrimPrefix(pkg, "@"), "/"); {
+	case ok && (scope == "codemirror" || scope == "lezer"):
+		return scope + "-" + name
+	case ok:
+		return name
+	}
+	return pkg
 }
 
 func writeVendored(p places) error {
@@ -44,7 +68,7 @@ func writeVendored(p places) error {
 		if err := json.Unmarshal(raw, &about); err != nil {
 			return err
 		}
-		text := filepath.Base(s.pkg) + ".txt"
+		text := licenceName(s.pkg) + ".txt"
 		if err := copyFile(filepath.Join(folder, s.licence), filepath.Join(licences, text)); err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 	"berth/internal/problem"
 )
 
-//go:embed dist/app.css dist/app.js dist/charts.js dist/inter.woff2 dist/icon.svg dist/vendored.json dist/licences
+//go:embed dist/app.css dist/app.js dist/charts.js dist/templates.js dist/inter.woff2 dist/icon.svg dist/vendored.json dist/licences
 var distFS embed.FS
 
 // asset is one embedded file, ready to be sent.

@@ -51,6 +51,9 @@ type Frame struct {
 	Narrow bool
 	// Scripts are embedded files that this page needs besides what every page has.
 	Scripts []string
+	// Styles says that one of those scripts adds style elements, which carry the
+	// page's nonce. Style attributes stay forbidden.
+	Styles bool
 }
 
 // layout is all that the frame's templates read.
@@ -96,7 +99,16 @@ func layoutOf(w http.ResponseWriter, r *http.Request, f Frame) layout {
 
 // Render draws a whole page in the frame. It buffers, so that an error leaves nothing half sent.
 func Render(w http.ResponseWriter, r *http.Request, status int, f Frame, content templ.Component) error {
+	if f.Styles {
+		allowStyles(w.Header(), Nonce(r.Context()))
+	}
 	return send(w, r, status, framed(layoutOf(w, r, f), content))
+}
+
+// allowStyles lets this one answer have style elements with its nonce.
+func allowStyles(h http.Header, nonce string) {
+	const policy = "Content-Security-Policy"
+	h.Set(policy, strings.Replace(h.Get(policy), "style-src 'self'", "style-src 'self' 'nonce-"+nonce+"'", 1))
 }
 
 // RenderBare draws a page without the frame: sign-in, set-up, and errors while nobody is signed in.

@@ -36,6 +36,9 @@ const (
 	AssetRoute              // an embedded file
 )
 
+// MaxForm is the largest form that a page takes unless its route says more, in bytes.
+const MaxForm = 1 << 20
+
 // Route is one line of the site map.
 type Route struct {
 	Method  string // "GET" also answers HEAD
@@ -43,7 +46,12 @@ type Route struct {
 	Access  Access
 	Form    Form
 	Proof   bool // the password must have been given within account.ProofFor
-	Handle  Handler
+	// MaxBody is the largest form that it takes, in bytes; 0: MaxForm.
+	MaxBody int64
+	// Keep says that a form much is typed into is not lost when the session has
+	// ended meanwhile: it is shown again, to be sent once more after signing in.
+	Keep   bool
+	Handle Handler
 }
 
 type contextKey int
