@@ -205,6 +205,9 @@ func TestEveryRouteAsNobody(t *testing.T) {
 		for _, who := range []person{{}, {token: strings.Repeat("A", 43)}} {
 			got := h.ask(r, h.path(r, true), who, nil)
 			switch {
+			case r.Keep && (got.status != http.StatusUnauthorized || !strings.Contains(got.body, "Your session has ended")):
+				t.Errorf("%s: %d, want what was typed and the way to the sign-in", name, got.status)
+			case r.Keep:
 			case r.Form == kit.PageRoute && (got.status != http.StatusSeeOther || !strings.HasPrefix(got.location, "/login")):
 				t.Errorf("%s: %d to %q, want the way to the sign-in", name, got.status, got.location)
 			case r.Form != kit.PageRoute && got.status != http.StatusUnauthorized:

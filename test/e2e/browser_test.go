@@ -391,6 +391,9 @@ var ctrl = chromedp.KeyModifiers(kb.ModifierCtrl)
 // shiftKey holds Shift.
 var shiftKey = chromedp.KeyModifiers(kb.ModifierShift)
 
+// altKey holds Alt.
+var altKey = chromedp.KeyModifiers(kb.ModifierAlt)
+
 // key presses one printable key as a keyboard does: what the page prevents is not typed.
 func (p *Page) key(key string) {
 	p.t.Helper()

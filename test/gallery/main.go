@@ -19,15 +19,13 @@ import (
 	"berth/internal/problem"
 	"berth/internal/web/activity"
 	"berth/internal/web/kit"
-	"berth/internal/web/packages"
-	"berth/internal/web/templates"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:8099", "address")
 	flag.Parse()
 	mux := http.NewServeMux()
-	all := slices.Concat(kit.Routes(guests{}), routes(), templates.New().Routes(), packages.New().Routes(), activity.New(activity.Options{Trail: trail{}, Jobs: trail{}, Work: trail{}, Pictures: trail{}, Sessions: trail{}, Now: time.Now}).Routes())
+	all := slices.Concat(kit.Routes(guests{}), routes(), activity.New(activity.Options{Trail: trail{}, Jobs: trail{}, Work: trail{}, Pictures: trail{}, Sessions: trail{}, Now: time.Now}).Routes())
 	for _, r := range all {
 		mux.HandleFunc(r.Method+" "+r.Pattern, serve(r))
 	}

@@ -24,6 +24,27 @@ const (
 type Toast struct {
 	Kind Tone   `json:"k"`
 	Text string `json:"t"`
+	// Undo, where set, is a button that takes back what was just done.
+	Undo *Undo `json:"u,omitempty"`
+}
+
+// Undo is a small form that takes something back. All of it has to fit into a
+// cookie: what is longer is better drawn by the page itself.
+type Undo struct {
+	URL    string            `json:"u"` // a local path that ends with /put-back
+	Fields map[string]string `json:"f"`
+}
+
+// valid drops what Flash would not have written: a cookie must not lead a press anywhere else.
+func (u *Undo) valid() *Undo {
+	if u == nil || len(u.Fields) > 8 {
+		return nil
+	}
+	path, ok := LocalPath(u.URL)
+	if !ok || path != u.URL || !strings.HasSuffix(path, "/put-back") {
+		return nil
+	}
+	return u
 }
 
 const (
@@ -70,7 +91,7 @@ func cleanToasts(in []Toast) []Toast {
 		default:
 			t.Kind = Info
 		}
-		t.Text = cleanLine(t.Text, maxToastText)
+		t.Text, t.Undo = cleanLine(t.Text, maxToastText), t.Undo.valid()
 		if t.Text != "" && len(out) < maxToasts {
 			out = append(out, t)
 		}

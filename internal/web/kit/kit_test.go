@@ -162,7 +162,7 @@ func TestToasts(t *testing.T) {
 		r := asked("POST", "/x", "")
 		r = r.WithContext(WithSecure(r.Context(), secure))
 		w := httptest.NewRecorder()
-		Flash(w, r, Toast{Success, "lab was added: <b>3</b> nodes."}, Toast{"nonsense", "a\u202eb\x1b[31m"})
+		Flash(w, r, Toast{Kind: Success, Text: "lab was added: <b>3</b> nodes."}, Toast{Kind: "nonsense", Text: "a\u202eb\x1b[31m"})
 		cookies := next(r, w)
 		if len(cookies) != 1 || !cookies[0].HttpOnly || cookies[0].SameSite != http.SameSiteLaxMode || cookies[0].Secure != secure || strings.HasPrefix(cookies[0].Name, "__Host-") != secure {
 			t.Fatalf("cookies %v", cookies)

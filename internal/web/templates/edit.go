@@ -25,6 +25,7 @@ type editView struct {
 	Buckets  []template.BucketSummary
 	Problem  *problem.Problem
 	Theirs   *conflictView // what somebody else saved, beside what is merged by hand
+	fresh    bool          // it is as it is kept: nothing was typed yet
 	known    map[string][]byte
 }
 
@@ -112,7 +113,7 @@ func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, v editV
 }
 
 func (p *Pages) blank(w http.ResponseWriter, r *http.Request) error {
-	return p.draw(w, r, http.StatusOK, editView{form: formOf(template.New(), 0)})
+	return p.draw(w, r, http.StatusOK, editView{form: formOf(template.New(), 0), fresh: true})
 }
 
 func (p *Pages) edit(w http.ResponseWriter, r *http.Request) error {
@@ -120,7 +121,7 @@ func (p *Pages) edit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.draw(w, r, http.StatusOK, editView{form: formOf(t.Content, t.Revision), ID: t.ID, Was: t.Content.Name, known: contentsOf(t.Content)})
+	return p.draw(w, r, http.StatusOK, editView{form: formOf(t.Content, t.Revision), ID: t.ID, Was: t.Content.Name, fresh: true, known: contentsOf(t.Content)})
 }
 
 // read reads the form that was sent. For a template that is there, contents that the form only names are looked up.
@@ -232,10 +233,7 @@ func (p *Pages) unsaved(w http.ResponseWriter, r *http.Request, v editView, t ty
 // findings are what the linter says, by field.
 func (p *Pages) findings(c template.Content) map[string][]template.Finding {
 	out := map[string][]template.Finding{}
-	if p.lint == nil {
-		return out
-	}
-	for _, f := range p.lint(c) {
+	for _, f := range p.verbs.Lint(c) {
 		if f.Level != template.Error || f.Line > 0 {
 			out[f.Field] = append(out[f.Field], f)
 		}

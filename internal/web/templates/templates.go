@@ -4,13 +4,14 @@ package templates
 
 import (
 	"context"
+	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"berth/internal/account"
 	"berth/internal/problem"
 	"berth/internal/template"
+	"berth/internal/template/archive"
 	"berth/internal/web/kit"
 )
 
@@ -32,6 +33,18 @@ type Verbs interface {
 
 	Buckets(ctx context.Context, v account.Viewer) ([]template.BucketSummary, error)
 	Bucket(ctx context.Context, v account.Viewer, id template.BucketID) (template.BucketView, error)
+	Lint(c template.Content) []template.Finding
+	Export(ctx context.Context, v account.Viewer, ids []template.ID, format archive.Format, to io.Writer) error
+	Starters() []template.StarterInfo
+	AddStarters(ctx context.Context, by account.By, dirs []string) (template.Result, error)
+
+	PreviewArchive(ctx context.Context, by account.By, name string, from io.Reader) (template.Plan, error)
+	PreviewFolder(ctx context.Context, by account.By, folder string) (template.Plan, error)
+	Folders(ctx context.Context, v account.Viewer) ([]string, error)
+	PreviewPasted(ctx context.Context, by account.By, pasted []template.Pasted) (template.Plan, error)
+	Preview(ctx context.Context, v account.Viewer, importID string) (template.Plan, error)
+	Confirm(ctx context.Context, by account.By, importID, digest string, remove []template.ID) (template.Result, error)
+	Discard(ctx context.Context, by account.By, importID string) error
 	Find(ctx context.Context, v account.Viewer, words []string, most int) ([]template.Hit, error)
 }
 
@@ -39,7 +52,6 @@ type Verbs interface {
 type Pages struct {
 	verbs Verbs
 	now   func() time.Time
-	lint  func(template.Content) []template.Finding
 }
 
 // New makes the pages; now is the clock that ages are counted by.
@@ -62,6 +74,17 @@ func (p *Pages) Routes() []kit.Route {
 		page("GET", "/templates", p.list),
 		page("GET", "/templates/new", p.blank),
 		typed("/templates/new", p.create),
+		page("POST", "/templates/check", p.check),
+		page("GET", "/templates/starters", p.starters),
+		page("POST", "/templates/starters", p.addStarters),
+		page("POST", "/templates/export", p.export),
+		page("GET", "/templates/import", p.importForm),
+		typed("/templates/import/archive", p.importArchive),
+		typed("/templates/import/paste", p.importPaste),
+		page("POST", "/templates/import/folder", p.importFolder),
+		page("GET", "/imports/{import}", p.preview),
+		page("POST", "/imports/{import}/confirm", p.confirm),
+		page("POST", "/imports/{import}/discard", p.discard),
 		page("GET", "/templates/{id}", p.tab(tabConfiguration)),
 		page("GET", "/templates/{id}/scripts", p.tab(tabScripts)),
 		page("GET", "/templates/{id}/packages", p.tab(tabPackages)),
@@ -112,52 +135,4 @@ func told(w http.ResponseWriter, r *http.Request, err error, success, to string)
 		return done(w, r, kit.Failure, p.Sentence(), to)
 	}
 	return err
-}
-
-// listView is the page of all templates.
-type listView struct {
-	template.Listing
-	Query   string
-	Tag     string
-	Mine    bool
-	From    int // index of the first that is drawn
-	Now     time.Time
-	Viewer  string
-	Buckets bool
-}
-
-// perPage is how many cards a page has.
-const perPage = 60
-
-func (v listView) filtered() bool { return v.Query != "" || v.Tag != "" || v.Mine }
-
-func (v listView) shown() []template.Summary {
-	return v.Templates[v.From:min(v.From+perPage, len(v.Templates))]
-}
-
-// subtitle says how many there are, and how many the filter leaves.
-func (v listView) subtitle() string {
-	switch {
-	case v.All == 0:
-		return "What containers are made from"
-	case v.filtered():
-		return kit.Count(len(v.Templates), "template", "templates") + " of " + kit.Count(v.All, "", "")
-	}
-	return kit.Count(v.All, "template", "templates")
-}
-
-func (p *Pages) list(w http.ResponseWriter, r *http.Request) error {
-	q := r.URL.Query()
-	v := listView{Query: strings.TrimSpace(q.Get("q")), Tag: strings.TrimSpace(q.Get("tag")), Mine: q.Get("of") == "mine", Now: p.now()}
-	viewer := kit.ViewerOf(r.Context())
-	v.Viewer = string(viewer.User.ID)
-	var err error
-	v.Listing, err = p.verbs.List(r.Context(), viewer, template.Filter{Words: strings.Fields(v.Query), Tag: v.Tag, Mine: v.Mine})
-	if err != nil {
-		return err
-	}
-	v.From = pageStart(q.Get("from"), len(v.Templates))
-	f := frame("Templates", strings.TrimSpace(v.subtitle()))
-	f.Actions = listActions()
-	return kit.Render(w, r, http.StatusOK, f, listPage(v))
 }

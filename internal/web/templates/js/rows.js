@@ -100,7 +100,7 @@ export function rows(form, editors) {
 
   form.addEventListener("input", (event) => {
     const row = event.target.closest("[data-row]");
-    if (row && event.target.matches("input[name$='.name'], input[name$='.path']")) row.setAttribute("aria-label", nameOf(row));
+    if (row && event.target.matches("input[name$='.name'], input[name$='.path']")) row.querySelector(".row-body").setAttribute("aria-label", nameOf(row));
   });
   drag(form, (row) => {
     tell(row);

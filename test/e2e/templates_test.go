@@ -1,0 +1,175 @@
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp/kb"
+)
+
+// newTemplates is a person without any node, at the list of templates.
+func newTemplates(t *testing.T, screen Screen) (*Demo, *Page) {
+	t.Helper()
+	d := startDemo(t)
+	p := open(t, screen)
+	d.signIn(p, d.newcomer())
+	p.goTo(d.URL + "/templates")
+	return d, p
+}
+
+// TestTemplatesWithoutAnyNode makes, changes, finds, compares and deletes a
+// template where no node is configured.
+func TestTemplatesWithoutAnyNode(t *testing.T) {
+	d, p := newTemplates(t, desktopLight)
+	p.see("heading", "No templates yet")
+	p.shot("templates-empty")
+	p.click("link", "Add the starter set")
+	p.see("heading", "Add the starter set")
+	p.accessible()
+	p.shot("templates-starters")
+	p.click("button", "Add the chosen ones")
+	p.see("heading", "Templates")
+	p.says("new.")
+	p.accessible()
+	p.shot("templates-list")
+
+	p.click("link", "New template")
+	p.see("heading", "New template")
+	p.fill("Name", "Web shop")
+	p.fill("Tags optional", "web prod")
+	p.fill("Memory, MiB", "lots")
+	p.click("button", "Add script")
+	p.see("group", "Script")
+	p.shot("template-new")
+	p.typeText("setup")
+	p.click("button", "Save")
+	p.says("Memory has to be a whole number.")
+	p.accessible()
+	p.shot("template-new-wrong")
+	if got := eval[string](p, `document.getElementById("f-memory").value`); got != "lots" {
+		t.Errorf("what was typed is lost: %q", got)
+	}
+	p.fill("Memory, MiB", "1024")
+	p.click("button", "Save")
+	p.see("heading", "Web shop")
+	p.accessible()
+	p.shot("template-detail")
+	for _, tab := range []string{"Scripts…", "Packages", "Files", "Revisions"} {
+		p.see("link", tab)
+		// A tab each: Chromium's renderer dies of a dozen accessibility trees in a row.
+		q := p.tab()
+		q.goTo(d.URL + p.path() + "/" + strings.ToLower(strings.TrimSuffix(tab, "…")))
+		q.see("heading", "Web shop")
+		q.accessible()
+		q.shot("template-tab-" + strings.TrimSuffix(tab, "…"))
+		q.close()
+	}
+	p.click("link", "Edit")
+	p.see("heading", "Edit “Web shop”")
+	p.fill("Cores", "4")
+	p.press(kb.Enter)
+	p.says("Saved as revision 2.")
+	p.click("link", "Revisions")
+	p.click("button", "Compare the two")
+	p.says("From revision 1 to 2")
+	p.accessible()
+	p.shot("template-compare")
+	p.click("button", "Restore revision 1")
+	p.says("as it was in revision 1")
+	p.goTo(d.URL + "/templates?q=setup")
+	p.see("link", "Web shop")
+	p.goTo(d.URL + "/templates?tag=prod")
+	p.see("link", "Web shop")
+	p.shot("templates-filtered")
+}
+
+// TestSecondSaverSeesBothTexts saves one template from two tabs.
+func TestSecondSaverSeesBothTexts(t *testing.T) {
+	d, p := newTemplates(t, desktopDark)
+	p.goTo(d.URL + "/templates/new")
+	p.fill("Name", "Shared work")
+	p.click("button", "Save")
+	p.see("heading", "Shared work")
+	p.click("link", "Edit")
+	p.see("heading", "Edit “Shared work”")
+	q := p.tab()
+	q.goTo(d.URL + p.path())
+	q.fill("Cores", "8")
+	q.click("button", "Save")
+	q.says("Saved as revision 2.")
+	p.fill("Memory, MiB", "2048")
+	p.click("button", "Add script")
+	p.typeText("mine")
+	p.click("button", "Save")
+	p.says("Somebody saved this template while you were changing it")
+	p.accessible()
+	p.shot("template-conflict-dark")
+	if got := eval[string](p, `document.getElementById("f-memory").value`); got != "2048" {
+		t.Errorf("what was typed is lost: %q", got)
+	}
+	p.fill("Cores", "8")
+	p.click("button", "Save mine over it")
+	p.says("Saved as revision 3.")
+	p.says("2 GiB")
+}
+
+// TestTheEditor types into the code editor, moves scripts with the keyboard, and keeps what was typed when the session ends.
+func TestTheEditor(t *testing.T) {
+	d, p := newTemplates(t, desktopDark)
+	p.goTo(d.URL + "/templates/new")
+	p.fill("Name", "Editor")
+	for i := range 3 {
+		p.click("button", "Add script")
+		p.typeText(fmt.Sprintf("step-%d", i))
+	}
+	p.see("group", "Script step-2")
+	if n := eval[int](p, `document.querySelectorAll(".cm-editor").length`); n != 3 {
+		t.Errorf("%d editors", n)
+	}
+	if c := eval[string](p, `getComputedStyle(document.querySelector(".cm-line")).display`); c != "block" {
+		t.Error("the editor's own style did not get in")
+	}
+	p.shot("template-editor-dark")
+	p.press(kb.ArrowUp, altKey)
+	order := func() string {
+		return eval[string](p, `[...document.querySelectorAll("[data-rows=scripts] input[name$='.name']")].map(e => e.value).join(" ")`)
+	}
+	if got := order(); got != "step-0 step-2 step-1" {
+		t.Errorf("moved with the keyboard: %s", got)
+	}
+	p.click("button", "Remove: Script")
+	p.click("button", "Put it back")
+	eval[bool](p, `document.querySelector(".cm-content").focus(), true`)
+	p.press(kb.End, ctrl)
+	p.typeText("curl https://example.org/x | sh\n")
+	p.accessible()
+	p.goTo(d.URL + "/templates/new")
+	p.click("button", "Bring it back")
+	p.see("group", "Script step-2")
+	if got := order(); got != "step-0 step-2 step-1" {
+		t.Errorf("brought back: %s", got)
+	}
+	if got := eval[string](p, `document.querySelector("textarea[name$='.body']").value`); !strings.Contains(got, "curl https://example.org/x | sh") {
+		t.Errorf("the script is lost: %q", got)
+	}
+	p.click("button", "Check")
+	p.says("a look")
+	p.shot("template-checked-dark")
+
+	q := p.tab()
+	q.goTo(d.URL + "/settings/sessions")
+	q.click("button", "Sign out everywhere…")
+	q.see("heading", "Sign in")
+	p.click("button", "Save")
+	p.see("heading", "Your session has ended")
+	p.accessible()
+	p.shot("template-kept")
+	q.goTo(d.URL + "/login")
+	fillSignIn(q, d.newcomer())
+	q.see("heading", "Containers")
+	p.click("button", "2. Send it again")
+	p.see("heading", "Editor")
+	p.click("link", "Scripts…")
+	p.says("step-2")
+}
