@@ -20,6 +20,19 @@ const colours = HighlightStyle.define([
   { tag: [tags.standard(tags.variableName), tags.attributeName], color: "var(--code-builtin)" },
 ]);
 
+// The editor's own styles stand above every layer of the style sheet, so these have to stand with them.
+const looks = EditorView.theme({
+  "&": { marginTop: "0.25rem", border: "1px solid var(--line-strong)", borderRadius: "var(--radius-control)", background: "var(--panel)", overflow: "hidden" },
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-1px" },
+  ".cm-scroller": { maxHeight: "32rem", minHeight: "7rem", overflow: "auto", fontFamily: "var(--mono)", fontSize: "0.78125rem", lineHeight: "1.6" },
+  ".cm-content": { padding: "0.5rem 0", caretColor: "var(--ink)" },
+  ".cm-gutters": { borderRight: "1px solid var(--line)", background: "var(--sunk)", color: "var(--ink-3)" },
+  ".cm-activeLineGutter": { background: "var(--hover)", color: "var(--ink)" },
+  ".cm-found-error": { background: "var(--bad-soft)" },
+  ".cm-found-warning": { background: "var(--warn-soft)" },
+  ".cm-found-advice": { background: "var(--busy-soft)" },
+});
+
 const setMarks = StateEffect.define();
 const marks = StateField.define({
   create: () => Decoration.none,
@@ -68,6 +81,7 @@ export function code(form) {
           isShell ? StreamLanguage.define(shell) : [],
           syntaxHighlighting(colours),
           marks,
+          looks,
           EditorState.tabSize.of(4),
           EditorView.contentAttributes.of({
             "aria-label": field.getAttribute("aria-label"),
