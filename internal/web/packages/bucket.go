@@ -144,6 +144,10 @@ func undoFields(p template.RemovedPackage) map[string]string {
 }
 
 func (p *Pages) putBack(w http.ResponseWriter, r *http.Request) error {
+	// Whose bucket it is comes before what is wrong with the form.
+	if _, err := p.verbs.Bucket(r.Context(), kit.ViewerOf(r.Context()), idOf(r)); err != nil {
+		return err
+	}
 	one, sentence := template.ParsePackage(template.Manager(r.PostFormValue("manager")), r.PostFormValue("package"))
 	one.Note = r.PostFormValue("note")
 	at, err := strconv.Atoi(r.PostFormValue("at"))
