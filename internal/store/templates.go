@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 
 	"berth/internal/account"
@@ -39,39 +41,104 @@ func (s *sharing) mayRead(owner, pveUser string, admin bool, policy string) bool
 // Templates lists the viewer's own templates and those that others share, by
 // name, without scripts, files and packages.
 func (s *Store) Templates(ctx context.Context, viewer string, f template.Filter) ([]template.Summary, error) {
-	w := patterns(f.Words)
-	tag := "%"
-	if t := strings.ToLower(strings.TrimSpace(plain(f.Tag))); t != "" {
-		tag = like(";" + t + ";")
+	out, err := s.ownSummaries(ctx, viewer)
+	if err != nil || len(out) == 0 && f.Mine {
+		return out, err
 	}
-	rows, err := s.reads.TemplateSummaries(ctx, query.TemplateSummariesParams{Owner: viewer, Tag: tag, Word1: w[0], Word2: w[1], Word3: w[2], Word4: w[3]})
+	if !f.Mine {
+		shared, err := s.sharedSummaries(ctx, viewer)
+		if err != nil {
+			return nil, err
+		}
+		if len(shared) > 0 {
+			out = append(out, shared...)
+			slices.SortStableFunc(out, func(a, b template.Summary) int { return cmp.Compare(nameKey(a.Name), nameKey(b.Name)) })
+		}
+	}
+	if err := s.countLinked(ctx, viewer, out); err != nil {
+		return nil, err
+	}
+	var with map[template.ID]bool
+	if len(f.Words) > 0 {
+		if with, err = s.TemplatesWith(ctx, viewer, f.Words); err != nil {
+			return nil, err
+		}
+	}
+	tag := strings.ToLower(strings.TrimSpace(f.Tag))
+	return slices.DeleteFunc(out, func(t template.Summary) bool {
+		return with != nil && !with[t.ID] || tag != "" && !slices.Contains(t.Tags, tag)
+	}), nil
+}
+
+func (s *Store) ownSummaries(ctx context.Context, owner string) ([]template.Summary, error) {
+	rows, err := s.reads.OwnSummaries(ctx, owner)
 	if err != nil {
 		return nil, failed("list the templates", err)
 	}
-	links, err := s.reads.LinkedCounts(ctx, viewer)
+	if len(rows) == 0 {
+		return []template.Summary{}, nil
+	}
+	u, err := s.reads.UserByID(ctx, owner)
 	if err != nil {
-		return nil, failed("count linked packages", err)
+		return nil, failed("list the templates", err)
 	}
-	linked := make(map[string]query.LinkedCountsRow, len(links))
-	for _, l := range links {
-		linked[l.TemplateID] = l
-	}
-	sharing := sharing{viewer: viewer}
-	out := make([]template.Summary, 0, len(rows))
-	for _, r := range rows {
-		if f.Mine && r.Owner != viewer || !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
-			continue
-		}
-		t := summary(r)
-		t.Counts.Linked = int(linked[r.ID].Linked)
-		t.Counts.Packages += int(linked[r.ID].Packages)
-		out = append(out, t)
+	out := make([]template.Summary, len(rows))
+	for i, r := range rows {
+		out[i] = summary(r, u.PveUser)
 	}
 	return out, nil
 }
 
-func summary(r query.TemplateSummariesRow) template.Summary {
-	return template.Summary{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: r.PveUser, Name: r.Name, Description: r.Description,
+func (s *Store) sharedSummaries(ctx context.Context, viewer string) (out []template.Summary, err error) {
+	rows, err := s.reads.SharedSummaries(ctx, viewer)
+	if err != nil {
+		return nil, failed("list the shared templates", err)
+	}
+	sharing := sharing{viewer: viewer}
+	for _, r := range rows {
+		if !sharing.mayRead(r.Owner, r.PveUser, r.Admin, r.Policy) {
+			continue
+		}
+		out = append(out, summary(query.OwnSummariesRow{ID: r.ID, Owner: r.Owner, Name: r.Name, Description: r.Description, Tags: r.Tags, Os: r.Os,
+			Cores: r.Cores, Memory: r.Memory, Swap: r.Swap, Disk: r.Disk, Unprivileged: r.Unprivileged, Scripts: r.Scripts, Files: r.Files,
+			Inputs: r.Inputs, Packages: r.Packages, SourceKind: r.SourceKind, SourceFrom: r.SourceFrom, Shared: r.Shared, Revision: r.Revision,
+			Digest: r.Digest, CreatedAt: r.CreatedAt, UpdatedAt: r.UpdatedAt}, r.PveUser))
+	}
+	return out, nil
+}
+
+// countLinked adds the packages of the buckets that templates follow.
+func (s *Store) countLinked(ctx context.Context, viewer string, list []template.Summary) error {
+	links, err := s.reads.LinkedCounts(ctx, viewer)
+	if err != nil {
+		return failed("count linked packages", err)
+	}
+	linked := make(map[template.ID]query.LinkedCountsRow, len(links))
+	for _, l := range links {
+		linked[template.ID(l.TemplateID)] = l
+	}
+	for i := range list {
+		l := linked[list[i].ID]
+		list[i].Counts.Linked = int(l.Linked)
+		list[i].Counts.Packages += int(l.Packages)
+	}
+	return nil
+}
+
+// TemplatesWith finds which templates a search means, among the viewer's and all
+// that are marked as shared: whether the viewer may read one is for who lists them.
+func (s *Store) TemplatesWith(ctx context.Context, viewer string, words []string) (map[template.ID]bool, error) {
+	w := patterns(words)
+	ids, err := s.reads.TemplatesWithWords(ctx, query.TemplatesWithWordsParams{Owner: viewer, Word1: w[0], Word2: w[1], Word3: w[2], Word4: w[3]})
+	out := make(map[template.ID]bool, len(ids))
+	for _, id := range ids {
+		out[template.ID(id)] = true
+	}
+	return out, failed("search the templates", err)
+}
+
+func summary(r query.OwnSummariesRow, owner string) template.Summary {
+	return template.Summary{ID: template.ID(r.ID), Owner: r.Owner, OwnerName: owner, Name: r.Name, Description: r.Description,
 		Tags: splitTags(r.Tags), OS: r.Os, Cores: int(r.Cores), Memory: int(r.Memory), Swap: int(r.Swap), Disk: int(r.Disk), Unprivileged: r.Unprivileged,
 		Counts: template.Counts{Scripts: int(r.Scripts), Files: int(r.Files), Inputs: int(r.Inputs), Packages: int(r.Packages)},
 		Source: template.Source{Kind: template.SourceKind(r.SourceKind), From: r.SourceFrom}, Shared: r.Shared, Revision: r.Revision,

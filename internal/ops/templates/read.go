@@ -18,13 +18,15 @@ func (s *Service) List(ctx context.Context, v account.Viewer, f template.Filter)
 		return template.Listing{}, err
 	}
 	out := template.Listing{Templates: all, Tags: countTags(all), All: len(all)}
+	var with map[template.ID]bool
 	if len(f.Words) > 0 {
-		out.Templates, err = s.store.Templates(ctx, owner(v), f)
-		return out, err
+		if with, err = s.store.TemplatesWith(ctx, owner(v), f.Words); err != nil {
+			return out, err
+		}
 	}
 	tag := strings.ToLower(strings.TrimSpace(f.Tag))
 	out.Templates = slices.DeleteFunc(slices.Clone(all), func(t template.Summary) bool {
-		return f.Mine && t.Owner != owner(v) || tag != "" && !slices.Contains(t.Tags, tag)
+		return with != nil && !with[t.ID] || f.Mine && t.Owner != owner(v) || tag != "" && !slices.Contains(t.Tags, tag)
 	})
 	return out, nil
 }

@@ -24,6 +24,7 @@ import (
 // Store is what these verbs keep.
 type Store interface {
 	Templates(ctx context.Context, viewer string, f template.Filter) ([]template.Summary, error)
+	TemplatesWith(ctx context.Context, viewer string, words []string) (map[template.ID]bool, error)
 	Template(ctx context.Context, viewer string, id template.ID) (template.Template, error)
 	TemplateNamed(ctx context.Context, owner, name string) (template.Template, bool, error)
 	TemplatesFrom(ctx context.Context, owner string, from template.Source) ([]template.Summary, error)

@@ -1,14 +1,23 @@
--- name: TemplateSummaries :many
--- The owner's and those that others share; who may share is in the policy of the owner's sign-in host.
+-- name: OwnSummaries :many
+-- In the order of an index: nothing is sorted, and no long column is read.
+SELECT id, owner, name, description, tags, os, cores, memory, swap, disk, unprivileged, scripts, files, inputs,
+    packages, source_kind, source_from, shared, revision, digest, created_at, updated_at
+FROM templates WHERE owner = $1 ORDER BY name_key;
+
+-- name: SharedSummaries :many
+-- Those that others share; who may share is in the policy of the owner's sign-in host.
 SELECT t.id, t.owner, t.name, t.description, t.tags, t.os, t.cores, t.memory, t.swap, t.disk, t.unprivileged, t.scripts, t.files, t.inputs,
     t.packages, t.source_kind, t.source_from, t.shared, t.revision, t.digest, t.created_at, t.updated_at,
     u.pve_user, u.admin, h.policy
 FROM templates t JOIN users u ON u.id = t.owner JOIN sign_in_hosts h ON h.id = u.host_id
-WHERE (t.owner = $1 OR (t.shared AND u.disabled_at = 0))
-    AND t.tags LIKE CAST(sqlc.arg(tag) AS TEXT) ESCAPE '!'
-    AND t.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '!' AND t.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '!'
-    AND t.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '!' AND t.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '!'
+WHERE t.owner <> $1 AND t.shared AND u.disabled_at = 0
 ORDER BY t.name_key, t.created_at, t.id;
+
+-- name: TemplatesWithWords :many
+SELECT t.id FROM templates t
+WHERE (t.owner = $1 OR t.shared)
+    AND t.words LIKE CAST(sqlc.arg(word1) AS TEXT) ESCAPE '!' AND t.words LIKE CAST(sqlc.arg(word2) AS TEXT) ESCAPE '!'
+    AND t.words LIKE CAST(sqlc.arg(word3) AS TEXT) ESCAPE '!' AND t.words LIKE CAST(sqlc.arg(word4) AS TEXT) ESCAPE '!';
 
 -- name: LinkedCounts :many
 -- Of every template that the viewer may see: how many buckets it follows, and how many packages those have.

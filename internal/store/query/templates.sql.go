@@ -242,6 +242,84 @@ func (q *Queries) LinkedCounts(ctx context.Context, owner string) ([]LinkedCount
 	return items, nil
 }
 
+const ownSummaries = `-- name: OwnSummaries :many
+SELECT id, owner, name, description, tags, os, cores, memory, swap, disk, unprivileged, scripts, files, inputs,
+    packages, source_kind, source_from, shared, revision, digest, created_at, updated_at
+FROM templates WHERE owner = $1 ORDER BY name_key
+`
+
+type OwnSummariesRow struct {
+	ID           string
+	Owner        string
+	Name         string
+	Description  string
+	Tags         string
+	Os           string
+	Cores        int64
+	Memory       int64
+	Swap         int64
+	Disk         int64
+	Unprivileged bool
+	Scripts      int64
+	Files        int64
+	Inputs       int64
+	Packages     int64
+	SourceKind   string
+	SourceFrom   string
+	Shared       bool
+	Revision     int64
+	Digest       string
+	CreatedAt    int64
+	UpdatedAt    int64
+}
+
+// In the order of an index: nothing is sorted, and no long column is read.
+func (q *Queries) OwnSummaries(ctx context.Context, owner string) ([]OwnSummariesRow, error) {
+	rows, err := q.db.QueryContext(ctx, ownSummaries, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OwnSummariesRow
+	for rows.Next() {
+		var i OwnSummariesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Owner,
+			&i.Name,
+			&i.Description,
+			&i.Tags,
+			&i.Os,
+			&i.Cores,
+			&i.Memory,
+			&i.Swap,
+			&i.Disk,
+			&i.Unprivileged,
+			&i.Scripts,
+			&i.Files,
+			&i.Inputs,
+			&i.Packages,
+			&i.SourceKind,
+			&i.SourceFrom,
+			&i.Shared,
+			&i.Revision,
+			&i.Digest,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const pruneImports = `-- name: PruneImports :exec
 DELETE FROM template_imports WHERE expires_at <= $1
 `
@@ -414,6 +492,93 @@ func (q *Queries) SetTemplateSource(ctx context.Context, arg SetTemplateSourcePa
 	return err
 }
 
+const sharedSummaries = `-- name: SharedSummaries :many
+SELECT t.id, t.owner, t.name, t.description, t.tags, t.os, t.cores, t.memory, t.swap, t.disk, t.unprivileged, t.scripts, t.files, t.inputs,
+    t.packages, t.source_kind, t.source_from, t.shared, t.revision, t.digest, t.created_at, t.updated_at,
+    u.pve_user, u.admin, h.policy
+FROM templates t JOIN users u ON u.id = t.owner JOIN sign_in_hosts h ON h.id = u.host_id
+WHERE t.owner <> $1 AND t.shared AND u.disabled_at = 0
+ORDER BY t.name_key, t.created_at, t.id
+`
+
+type SharedSummariesRow struct {
+	ID           string
+	Owner        string
+	Name         string
+	Description  string
+	Tags         string
+	Os           string
+	Cores        int64
+	Memory       int64
+	Swap         int64
+	Disk         int64
+	Unprivileged bool
+	Scripts      int64
+	Files        int64
+	Inputs       int64
+	Packages     int64
+	SourceKind   string
+	SourceFrom   string
+	Shared       bool
+	Revision     int64
+	Digest       string
+	CreatedAt    int64
+	UpdatedAt    int64
+	PveUser      string
+	Admin        bool
+	Policy       string
+}
+
+// Those that others share; who may share is in the policy of the owner's sign-in host.
+func (q *Queries) SharedSummaries(ctx context.Context, owner string) ([]SharedSummariesRow, error) {
+	rows, err := q.db.QueryContext(ctx, sharedSummaries, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SharedSummariesRow
+	for rows.Next() {
+		var i SharedSummariesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Owner,
+			&i.Name,
+			&i.Description,
+			&i.Tags,
+			&i.Os,
+			&i.Cores,
+			&i.Memory,
+			&i.Swap,
+			&i.Disk,
+			&i.Unprivileged,
+			&i.Scripts,
+			&i.Files,
+			&i.Inputs,
+			&i.Packages,
+			&i.SourceKind,
+			&i.SourceFrom,
+			&i.Shared,
+			&i.Revision,
+			&i.Digest,
+			&i.CreatedAt,
+			&i.UpdatedAt,
+			&i.PveUser,
+			&i.Admin,
+			&i.Policy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const templateFor = `-- name: TemplateFor :one
 SELECT t.id, t.owner, t.source_kind, t.source_from, t.shared, t.revision, t.digest, t.created_at, t.updated_at,
     u.pve_user, u.admin, h.policy, r.body
@@ -552,112 +717,6 @@ func (q *Queries) TemplateNames(ctx context.Context, owner string) ([]string, er
 	return items, nil
 }
 
-const templateSummaries = `-- name: TemplateSummaries :many
-SELECT t.id, t.owner, t.name, t.description, t.tags, t.os, t.cores, t.memory, t.swap, t.disk, t.unprivileged, t.scripts, t.files, t.inputs,
-    t.packages, t.source_kind, t.source_from, t.shared, t.revision, t.digest, t.created_at, t.updated_at,
-    u.pve_user, u.admin, h.policy
-FROM templates t JOIN users u ON u.id = t.owner JOIN sign_in_hosts h ON h.id = u.host_id
-WHERE (t.owner = $1 OR (t.shared AND u.disabled_at = 0))
-    AND t.tags LIKE CAST($2 AS TEXT) ESCAPE '!'
-    AND t.words LIKE CAST($3 AS TEXT) ESCAPE '!' AND t.words LIKE CAST($4 AS TEXT) ESCAPE '!'
-    AND t.words LIKE CAST($5 AS TEXT) ESCAPE '!' AND t.words LIKE CAST($6 AS TEXT) ESCAPE '!'
-ORDER BY t.name_key, t.created_at, t.id
-`
-
-type TemplateSummariesParams struct {
-	Owner string
-	Tag   string
-	Word1 string
-	Word2 string
-	Word3 string
-	Word4 string
-}
-
-type TemplateSummariesRow struct {
-	ID           string
-	Owner        string
-	Name         string
-	Description  string
-	Tags         string
-	Os           string
-	Cores        int64
-	Memory       int64
-	Swap         int64
-	Disk         int64
-	Unprivileged bool
-	Scripts      int64
-	Files        int64
-	Inputs       int64
-	Packages     int64
-	SourceKind   string
-	SourceFrom   string
-	Shared       bool
-	Revision     int64
-	Digest       string
-	CreatedAt    int64
-	UpdatedAt    int64
-	PveUser      string
-	Admin        bool
-	Policy       string
-}
-
-// The owner's and those that others share; who may share is in the policy of the owner's sign-in host.
-func (q *Queries) TemplateSummaries(ctx context.Context, arg TemplateSummariesParams) ([]TemplateSummariesRow, error) {
-	rows, err := q.db.QueryContext(ctx, templateSummaries,
-		arg.Owner,
-		arg.Tag,
-		arg.Word1,
-		arg.Word2,
-		arg.Word3,
-		arg.Word4,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TemplateSummariesRow
-	for rows.Next() {
-		var i TemplateSummariesRow
-		if err := rows.Scan(
-			&i.ID,
-			&i.Owner,
-			&i.Name,
-			&i.Description,
-			&i.Tags,
-			&i.Os,
-			&i.Cores,
-			&i.Memory,
-			&i.Swap,
-			&i.Disk,
-			&i.Unprivileged,
-			&i.Scripts,
-			&i.Files,
-			&i.Inputs,
-			&i.Packages,
-			&i.SourceKind,
-			&i.SourceFrom,
-			&i.Shared,
-			&i.Revision,
-			&i.Digest,
-			&i.CreatedAt,
-			&i.UpdatedAt,
-			&i.PveUser,
-			&i.Admin,
-			&i.Policy,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const templateWords = `-- name: TemplateWords :many
 SELECT t.id, t.owner, t.name, t.words, u.pve_user, u.admin, h.policy
 FROM templates t JOIN users u ON u.id = t.owner JOIN sign_in_hosts h ON h.id = u.host_id
@@ -753,6 +812,50 @@ func (q *Queries) TemplatesFrom(ctx context.Context, arg TemplatesFromParams) ([
 			return nil, err
 		}
 		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const templatesWithWords = `-- name: TemplatesWithWords :many
+SELECT t.id FROM templates t
+WHERE (t.owner = $1 OR t.shared)
+    AND t.words LIKE CAST($2 AS TEXT) ESCAPE '!' AND t.words LIKE CAST($3 AS TEXT) ESCAPE '!'
+    AND t.words LIKE CAST($4 AS TEXT) ESCAPE '!' AND t.words LIKE CAST($5 AS TEXT) ESCAPE '!'
+`
+
+type TemplatesWithWordsParams struct {
+	Owner string
+	Word1 string
+	Word2 string
+	Word3 string
+	Word4 string
+}
+
+func (q *Queries) TemplatesWithWords(ctx context.Context, arg TemplatesWithWordsParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, templatesWithWords,
+		arg.Owner,
+		arg.Word1,
+		arg.Word2,
+		arg.Word3,
+		arg.Word4,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
