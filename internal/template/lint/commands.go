@@ -139,7 +139,7 @@ func (w *walker) pipe(b *syntax.BinaryCmd) {
 	if words := plainCommand(to); len(words) == 0 || !slices.Contains(shells, words[0]) {
 		return
 	}
-	if from := downloadIn(b.X); from != nil {
+	if from := w.downloadIn(b.X); from != nil {
 		w.download(from)
 	}
 }
@@ -151,7 +151,7 @@ func (w *walker) runsDownload(c *syntax.CallExpr) {
 		return
 	}
 	for _, arg := range c.Args[1:] {
-		if from := downloadIn(arg); from != nil {
+		if from := w.downloadIn(arg); from != nil {
 			w.download(from)
 			return
 		}
@@ -159,8 +159,11 @@ func (w *walker) runsDownload(c *syntax.CallExpr) {
 }
 
 // downloadIn finds the first download within a node.
-func downloadIn(n syntax.Node) (found *syntax.CallExpr) {
+func (l *linter) downloadIn(n syntax.Node) (found *syntax.CallExpr) {
 	syntax.Walk(n, func(n syntax.Node) bool {
+		if !l.step() {
+			return false
+		}
 		if c, ok := n.(*syntax.CallExpr); ok && found == nil {
 			if words := plainCommand(c); len(words) > 0 && slices.Contains(downloaders, words[0]) {
 				found = c

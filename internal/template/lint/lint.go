@@ -59,13 +59,31 @@ func Found(f layout.Found) []template.Finding {
 	return out
 }
 
+// maxSteps is how many nodes are looked at within others, which is more than once for nested ones.
+const maxSteps = 2_000_000
+
 type linter struct {
 	c        template.Content
 	findings []template.Finding
 	used     map[string]bool // inputs that something uses
+	steps    int             // how many nodes were looked into
+	dropped  bool            // there were more findings than are told
 }
 
+// step counts one look into a node; false once there were too many.
+func (l *linter) step() bool {
+	l.steps++
+	return l.steps <= maxSteps
+}
+
+// maxFindings is how many warnings and pieces of advice are told of one content; nobody reads more.
+const maxFindings = 1000
+
 func (l *linter) add(level template.Level, rule, field string, line int, text, remedy string) {
+	if level != template.Error && len(l.findings) >= maxFindings {
+		l.dropped = true
+		return
+	}
 	l.findings = append(l.findings, template.Finding{Level: level, Rule: rule, Field: field, Line: line, Text: text, Remedy: remedy})
 }
 
@@ -84,6 +102,13 @@ func (l *linter) run() {
 	l.packages()
 	l.unused()
 	l.make()
+	if l.steps > maxSteps {
+		l.add(template.Warning, "deep", "scripts", 0, "So much lies within other commands here that Berth did not look through all of it.", "Write shorter pipes.")
+	}
+	if l.dropped {
+		l.findings = append(l.findings, template.Finding{Level: template.Warning, Rule: "more", Field: "scripts",
+			Text: fmt.Sprintf("There is more than the %d things that are told here.", maxFindings), Remedy: "Put these right, and look again."})
+	}
 }
 
 // hidden finds characters that make text look other than it is.

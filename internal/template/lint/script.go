@@ -252,6 +252,9 @@ func (w *walker) lineOf(n syntax.Node) int {
 // hasInput reports whether what is around reads from somewhere: a pipe, a file, a here-document.
 func (w *walker) hasInput() bool {
 	for i, n := range w.around {
+		if !w.step() {
+			return true // rather silent than wrong
+		}
 		switch n := n.(type) {
 		case *syntax.Stmt:
 			for _, r := range n.Redirs {
