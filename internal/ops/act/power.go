@@ -91,6 +91,8 @@ const (
 	// settleFor is how long the state may take to follow a task that ended well: a
 	// shutdown whose time was over was seen to end OK some seconds before the container.
 	settleFor = 6 * time.Second
+	// settleLate is when it is looked at less often: HA takes some ten seconds.
+	settleLate = 30 * time.Second
 	// haFor is how long the cluster's HA may take to do what it was asked for.
 	haFor = 5 * time.Minute
 	// seeFor is how long the container's own status is tried to be had.
@@ -100,7 +102,10 @@ const (
 // confirm looks whether the container is as it was wished.
 func (r *run) confirm(ctx context.Context, c Call, f fate) (reached, gone bool, err error) {
 	began := time.Now()
-	for wait := 150 * time.Millisecond; ; wait = min(2*wait, 2*time.Second) {
+	for wait := 150 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		if time.Since(began) > settleLate {
+			wait = 2 * time.Second
+		}
 		gone, err = r.lookPatiently(ctx, seeFor)
 		if err != nil || gone {
 			return gone && c.Action == fleet.ActDelete, gone, err
