@@ -157,5 +157,5 @@ type Open struct {
 	Chain     bool
 	Stopping  bool // its person asked that the rest be left undone
 	CreatedAt time.Time
-	Siblings  int // how many steps its job has
+	Siblings  int // 1 when it is its job's only step, else 2
 }

@@ -104,15 +104,19 @@ func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Ti
 		if err := q.CancelRest(ctx, query.CancelRestParams{JobID: string(id), Detail: "Not begun: the job was cancelled.", EndedAt: millis(at)}); err != nil {
 			return err
 		}
-		return settle(ctx, q, string(id), at)
+		return settle(ctx, q, owner, string(id), at)
 	}))
 }
 
 // settle frees what a job's ended steps claimed, and ends the job with its last step.
-func settle(ctx context.Context, q *query.Queries, id string, at time.Time) error {
-	if err := q.FreeSubjects(ctx, id); err != nil {
+func settle(ctx context.Context, q *query.Queries, owner, id string, at time.Time) error {
+	if err := q.FreeSubjects(ctx, query.FreeSubjectsParams{JobID: id, Owner: owner}); err != nil {
 		return err
 	}
+	return finish(ctx, q, id, at)
+}
+
+func finish(ctx context.Context, q *query.Queries, id string, at time.Time) error {
 	_, err := q.FinishJob(ctx, query.FinishJobParams{ID: id, EndedAt: millis(at)})
 	return err
 }
@@ -189,8 +193,13 @@ func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, state jo
 			if err != nil {
 				return err
 			}
+			return settle(ctx, q, o.Owner, string(o.Job), at)
 		}
-		return settle(ctx, q, string(o.Job), at)
+		err = q.FreeSubject(ctx, query.FreeSubjectParams{Subject: o.Subject, JobID: string(o.Job), Owner: o.Owner})
+		if err != nil {
+			return err
+		}
+		return finish(ctx, q, string(o.Job), at)
 	}))
 }
 

@@ -43,7 +43,7 @@ SELECT DISTINCT s.group_id FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE j.state = 'running' AND s.state IN ('waiting', 'active');
 
 -- name: OpenSteps :many
-SELECT s.*, j.chain, j.stop_at, j.created_at, (SELECT COUNT(*) FROM job_steps o WHERE o.job_id = s.job_id) AS steps
+SELECT s.*, j.chain, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
 FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active')
 ORDER BY j.created_at, s.job_id, s.wave, s.n;
@@ -83,8 +83,15 @@ UPDATE job_steps SET state = 'cancelled', detail = $2, ended_at = $3 WHERE job_i
 UPDATE jobs SET stop_at = $3 WHERE owner = $1 AND id = $2 AND state <> 'finished' AND stop_at = 0;
 
 -- name: FreeSubjects :exec
-DELETE FROM job_claims WHERE job_claims.job_id = $1
-    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = job_claims.job_id AND s.subject = job_claims.subject AND s.state IN ('waiting', 'active'));
+-- The owner is named for the index by subject: a job may have claimed many thousands.
+DELETE FROM job_claims WHERE job_claims.job_id = sqlc.arg(job_id)
+    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.owner = sqlc.arg(owner) AND s.subject = job_claims.subject AND s.started_at >= 0
+        AND s.job_id = job_claims.job_id AND s.state IN ('waiting', 'active'));
+
+-- name: FreeSubject :exec
+DELETE FROM job_claims WHERE job_claims.subject = sqlc.arg(subject) AND job_claims.job_id = sqlc.arg(job_id)
+    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.owner = sqlc.arg(owner) AND s.subject = job_claims.subject AND s.started_at >= 0
+        AND s.job_id = job_claims.job_id AND s.state IN ('waiting', 'active'));
 
 -- name: FinishJob :execrows
 UPDATE jobs SET state = 'finished', ended_at = $2 WHERE id = $1 AND state <> 'finished'

@@ -354,13 +354,37 @@ func (q *Queries) FinishJob(ctx context.Context, arg FinishJobParams) (int64, er
 	return result.RowsAffected()
 }
 
-const freeSubjects = `-- name: FreeSubjects :exec
-DELETE FROM job_claims WHERE job_claims.job_id = $1
-    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = job_claims.job_id AND s.subject = job_claims.subject AND s.state IN ('waiting', 'active'))
+const freeSubject = `-- name: FreeSubject :exec
+DELETE FROM job_claims WHERE job_claims.subject = $1 AND job_claims.job_id = $2
+    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.owner = $3 AND s.subject = job_claims.subject AND s.started_at >= 0
+        AND s.job_id = job_claims.job_id AND s.state IN ('waiting', 'active'))
 `
 
-func (q *Queries) FreeSubjects(ctx context.Context, jobID string) error {
-	_, err := q.db.ExecContext(ctx, freeSubjects, jobID)
+type FreeSubjectParams struct {
+	Subject string
+	JobID   string
+	Owner   string
+}
+
+func (q *Queries) FreeSubject(ctx context.Context, arg FreeSubjectParams) error {
+	_, err := q.db.ExecContext(ctx, freeSubject, arg.Subject, arg.JobID, arg.Owner)
+	return err
+}
+
+const freeSubjects = `-- name: FreeSubjects :exec
+DELETE FROM job_claims WHERE job_claims.job_id = $1
+    AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.owner = $2 AND s.subject = job_claims.subject AND s.started_at >= 0
+        AND s.job_id = job_claims.job_id AND s.state IN ('waiting', 'active'))
+`
+
+type FreeSubjectsParams struct {
+	JobID string
+	Owner string
+}
+
+// The owner is named for the index by subject: a job may have claimed many thousands.
+func (q *Queries) FreeSubjects(ctx context.Context, arg FreeSubjectsParams) error {
+	_, err := q.db.ExecContext(ctx, freeSubjects, arg.JobID, arg.Owner)
 	return err
 }
 
@@ -653,7 +677,7 @@ func (q *Queries) OpenGroups(ctx context.Context) ([]string, error) {
 }
 
 const openSteps = `-- name: OpenSteps :many
-SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, j.chain, j.stop_at, j.created_at, (SELECT COUNT(*) FROM job_steps o WHERE o.job_id = s.job_id) AS steps
+SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, j.chain, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
 FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active')
 ORDER BY j.created_at, s.job_id, s.wave, s.n

@@ -138,6 +138,30 @@ func tryJobClaims(b *bench) {
 	equal(b, "free again", b.states(ann, again), "waiting")
 }
 
+// tryJobOfThousands ends steps of a large job: each has to cost the same as in a small one.
+func tryJobOfThousands(b *bench) {
+	ann := b.person("thousands")
+	subjects := make([]string, 4000)
+	for i := range subjects {
+		subjects[i] = fmt.Sprintf("lab/%d", 100_000+i)
+	}
+	id, err := b.submit(ann, job.Running, subjects...)
+	b.must(err)
+	began := time.Now()
+	for n := range 10 {
+		o := b.take(id, n, "r1")
+		b.must(b.EndStep(b.ctx, o, "r1", job.Done, "Done.", "", b.clock.Now()))
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		b.Errorf("ten steps of %d took %s", len(subjects), took)
+	}
+	_, err = b.submit(ann, job.Running, subjects[0], subjects[9]) // freed
+	b.must(err)
+	if _, err := b.submit(ann, job.Running, subjects[10]); !problem.Is(err, problem.Conflict) {
+		b.Errorf("a subject that waits was given away: %v", err)
+	}
+}
+
 func tryJobOnce(b *bench) {
 	ann, bob := b.person("ann"), b.person("bob")
 	submit := func(owner account.User, subject string) job.ID {

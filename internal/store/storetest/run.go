@@ -39,6 +39,7 @@ var cases = map[string]func(*bench){
 	"JobLife":             tryJobLife,
 	"JobClaims":           tryJobClaims,
 	"JobOnce":             tryJobOnce,
+	"JobOfThousands":      tryJobOfThousands,
 	"JobFencing":          tryJobFencing,
 	"JobOrder":            tryJobOrder,
 	"JobStop":             tryJobStop,
