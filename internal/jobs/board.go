@@ -22,6 +22,7 @@ type boards struct {
 }
 
 type board struct {
+	loading   sync.Mutex // held while it is read, so that what was read earlier is not shown later
 	now       *job.Board
 	stale     bool // the store has another one
 	signalled bool // something else of the owner's jobs changed: a log, a detail
@@ -76,6 +77,11 @@ func (b *boards) owner(id string) *board {
 
 // load reads an owner's board from the store and shows it.
 func (b *boards) load(ctx context.Context, owner string) *job.Board {
+	b.mu.Lock()
+	loading := &b.owner(owner).loading
+	b.mu.Unlock()
+	loading.Lock()
+	defer loading.Unlock()
 	read, err := b.e.store.Board(ctx, owner, b.e.now().Add(-badFor))
 	b.mu.Lock()
 	defer b.mu.Unlock()

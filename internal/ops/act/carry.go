@@ -54,6 +54,10 @@ func (r *run) call(ctx context.Context, c Call) (fate, error) {
 	if r.cancelled() {
 		return fate{}, errCancelled
 	}
+	// It may have waited for its turn: the person may be shut out and the cluster removed by now.
+	if err := r.recheck(ctx); err != nil {
+		return fate{}, err
+	}
 	if err := r.intend(ctx); err != nil {
 		return fate{}, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"berth/internal/fleet"
 	"berth/internal/job"
@@ -13,7 +14,8 @@ import (
 
 // half is a step that another process left, with its memo.
 type half struct {
-	step job.Step
+	step  job.Step
+	waits func() // what happens while it waits for its turn; nil: nothing
 }
 
 func (h *half) Step() job.Step { return h.step }
@@ -27,13 +29,18 @@ func (h *half) Say(context.Context, string)                           {}
 func (h *half) Log(context.Context, ...string) error                  { return nil }
 func (h *half) Order(context.Context, map[int]int) error              { return nil }
 func (h *half) Cancelled() <-chan struct{}                            { return nil }
-func (h *half) Enter(context.Context, string, int) (func(), error)    { return func() {}, nil }
+func (h *half) Enter(context.Context, string, int) (func(), error) {
+	if h.waits != nil {
+		h.waits()
+	}
+	return func() {}, nil
+}
 
 // A VMID is used again: who goes on after a crash between the stop and the
 // deletion must not destroy what has the number by now.
 func TestADeletionThatGoesOnLooksOnceMore(t *testing.T) {
 	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
-	h := &half{job.Step{Job: "j", Owner: y.cluster.Owner, Kind: string(fleet.ActDelete), Group: string(y.cluster.ID), Lane: "pve1",
+	h := &half{step: job.Step{Job: "j", Owner: y.cluster.Owner, Kind: string(fleet.ActDelete), Group: string(y.cluster.ID), Lane: "pve1",
 		Subject: y.id(100).String(), Title: "web100 (CT 100)", Args: []byte(`{"name":"web100","choices":{"StopFirst":true,"stopFirst":true}}`),
 		Memo: []byte(`{"intent":"i","verb":"stop","node":"pve1","stopped":true,"root":"local-lvm:another-disk"}`)}}
 	out := y.act.Run(t.Context(), h)
@@ -42,5 +49,30 @@ func TestADeletionThatGoesOnLooksOnceMore(t *testing.T) {
 	}
 	if _, there := y.guest(100); !there || y.writes()["DELETE 100"] != 0 {
 		t.Errorf("another container was destroyed: %v", y.writes())
+	}
+}
+
+// Who is shut out while a deletion of theirs waits for its turn on a storage destroys nothing any more.
+func TestADeletionThatWaitedLooksWhoAskedForIt(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
+	args, err := json.Marshal(map[string]any{"name": "web100", "at": time.Now()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &half{step: job.Step{Job: "j", Owner: y.cluster.Owner, Kind: string(fleet.ActDelete), Group: string(y.cluster.ID), Lane: "pve1",
+		Subject: y.id(100).String(), Title: "web100 (CT 100)", Args: args}}
+	waited := false
+	h.waits = func() {
+		waited = true
+		if err := y.store.SetDisabled(t.Context(), y.viewer.User.ID, time.Now()); err != nil {
+			t.Error(err)
+		}
+	}
+	out := y.act.Run(t.Context(), h)
+	if !waited || out.State != job.Cancelled {
+		t.Errorf("it ended %s: %s", out.State, out.Detail)
+	}
+	if _, there := y.guest(100); !there || y.writes()["DELETE 100"] != 0 {
+		t.Errorf("it was destroyed: %v", y.writes())
 	}
 }
