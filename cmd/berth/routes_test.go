@@ -17,6 +17,7 @@ import (
 	"berth/internal/account"
 	"berth/internal/fleet"
 	"berth/internal/secret"
+	"berth/internal/template"
 	"berth/internal/web"
 	"berth/internal/web/kit"
 )
@@ -29,6 +30,9 @@ type house struct {
 	owner    person
 	newcomer person
 	clusters []fleet.Cluster
+	written  template.Template // of the owner's, not shared
+	bucket   template.Bucket   // of the owner's
+	plan     template.Plan     // an import of the owner's
 	dir      string
 	log      *bytes.Buffer
 	people   []demoPerson
@@ -68,7 +72,30 @@ func newHouse(t *testing.T) *house {
 	if h.clusters, err = a.store.Clusters(t.Context(), string(h.owner.User.ID)); err != nil || len(h.clusters) != 2 {
 		t.Fatalf("%d clusters, %v", len(h.clusters), err)
 	}
+	h.write()
 	return h
+}
+
+// write gives the owner a template with one of everything, a bucket and an import.
+func (h *house) write() {
+	h.Helper()
+	by := account.By{Viewer: h.owner.Viewer, Address: "127.0.0.1"}
+	verbs, err := h.app.templates, error(nil)
+	apt := []template.Package{{Manager: template.Apt, Name: "nginx"}}
+	if h.bucket, err = verbs.CreateBucket(h.Context(), by, "Owners bucket", "", apt); err != nil {
+		h.Fatal(err)
+	}
+	c := template.New()
+	c.Name = "Owner's template"
+	c.Scripts = []template.Script{{Name: "owners-script", Body: "true\n"}}
+	c.Files = []template.File{{Path: "/etc/owners", Content: []byte("owner's\n")}}
+	c.Lists = []template.PackageList{{Name: "own", Packages: apt}}
+	if h.written, err = verbs.Create(h.Context(), by, c); err != nil {
+		h.Fatal(err)
+	}
+	if h.plan, err = verbs.PreviewPasted(h.Context(), by, []template.Pasted{{Path: "owners/template.conf", Text: "TEMPLATE_APP=Imported\n"}}); err != nil {
+		h.Fatal(err)
+	}
 }
 
 func (h *house) signIn(who demoPerson) person {
@@ -103,6 +130,14 @@ func (h *house) path(r kit.Route, exists bool) string {
 			return h.owner.Session.ID
 		case "{person}":
 			return string(h.owner.User.ID)
+		case "{id}":
+			return string(h.written.ID)
+		case "{bucket}":
+			return string(h.bucket.ID)
+		case "{import}":
+			return h.plan.ID
+		case "{n}":
+			return "1"
 		case "{host}":
 			return string(h.owner.User.Host)
 		}
@@ -121,7 +156,8 @@ func (h *house) ask(r kit.Route, path string, who person, change func(*http.Requ
 	h.Helper()
 	body := io.Reader(nil)
 	if r.Method == http.MethodPost {
-		body = strings.NewReader(url.Values{"confirm": {h.clusters[0].Name}}.Encode())
+		body = strings.NewReader(url.Values{"confirm": {h.clusters[0].Name}, "base": {"1"}, "shared": {"yes"}, "digest": {h.plan.Digest},
+			"manager": {"apt"}, "package": {"curl"}, "key": {"apt nginx"}, "at": {"0"}, "paste": {"curl"}, "name": {"Taken over"}}.Encode())
 	}
 	req := httptest.NewRequest(r.Method, "http://127.0.0.1:8080"+path, body)
 	req.RemoteAddr = "127.0.0.1:5555"
@@ -164,6 +200,25 @@ func (h *house) things() []any {
 		h.Fatal(err)
 	}
 	var all []any
+	templates, err := h.app.store.Templates(ctx, string(h.owner.User.ID), template.Filter{})
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, t := range templates {
+		if t.Owner == string(h.owner.User.ID) {
+			all = append(all, t.ID, t.Revision, t.Shared, t.Digest)
+		}
+	}
+	buckets, err := h.app.store.Buckets(ctx, string(h.owner.User.ID))
+	if err != nil {
+		h.Fatal(err)
+	}
+	for _, b := range buckets {
+		all = append(all, b.ID, b.Version)
+	}
+	if _, err := h.app.store.Import(ctx, string(h.owner.User.ID), h.plan.ID); err != nil {
+		h.Errorf("the owner's import: %v", err)
+	}
 	for _, c := range clusters {
 		all = append(all, c.ID, c.Name, c.Version, c.TokenID, c.Authority.Binding(), len(c.Members))
 	}
@@ -292,13 +347,15 @@ func TestEveryRouteAsAnotherUser(t *testing.T) {
 }
 
 // fieldsOfIDs are the names under which ids go into forms and queries, and some under which a careless handler might take them.
-var fieldsOfIDs = []string{"node", "cluster", "id", "draft", "seen", "version", "owner", "user", "person", "session", "host", "q", "tag", "kind", "also", "return", "accept"}
+var fieldsOfIDs = []string{"node", "cluster", "id", "draft", "seen", "version", "owner", "user", "person", "session", "host", "q", "tag", "kind", "also", "return", "accept",
+	"template", "bucket", "remove", "key", "dir", "folder", "from", "to", "beside", "do"}
 
 // An id of another's in a form's field or a query tells no more, and does no more, than one that does not exist.
 func TestAnotherUsersIDsInFieldsAndQueries(t *testing.T) {
 	h := newHouse(t)
 	before := h.things()
-	foreign := map[string]string{"cluster": string(h.clusters[0].ID), "session": h.owner.Session.ID, "person": string(h.owner.User.ID)}
+	foreign := map[string]string{"cluster": string(h.clusters[0].ID), "session": h.owner.Session.ID, "person": string(h.owner.User.ID),
+		"template": string(h.written.ID), "bucket": string(h.bucket.ID), "import": h.plan.ID}
 	for _, r := range h.site.Routes() {
 		if r.Access != kit.SignedIn || slices.Contains(ofOneself, r.Pattern) {
 			continue

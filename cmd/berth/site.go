@@ -56,6 +56,7 @@ func (a *app) site(l *listener) (http.Handler, error) {
 	history := activity.New(activity.Options{Trail: a.store, Jobs: a.store, Work: doing, Pictures: a.watcher, Sessions: a.signin, Now: time.Now})
 	a.streams = append(a.streams, board, single, tasks, history)
 	a.nodes = nodes.New(a.connect, a.watcher, time.Now)
+	written := templates.New(a.templates, time.Now)
 	var err error
 	site, err = web.New(web.Options{
 		Door: l.door,
@@ -66,11 +67,11 @@ func (a *app) site(l *listener) (http.Handler, error) {
 			Jobs:       tasks,
 			Containers: single,
 			Nodes:      a.nodes,
-			Templates:  templates.New(a.templates, time.Now),
+			Templates:  written,
 			Packages:   packages.New(a.templates, time.Now),
 			Activity:   history,
 			Settings:   settings.New(a.signin, time.Now),
-			Kit:        routes(kit.Routes(board)),
+			Kit:        routes(kit.Routes(board, written)),
 		},
 		Viewer:       doors.Viewer,
 		TurnedAway:   a.signin.TurnedAway,

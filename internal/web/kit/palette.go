@@ -12,7 +12,7 @@ import (
 
 // PaletteItem is one thing that the command palette finds.
 type PaletteItem struct {
-	Kind  string `json:"k"` // "container", "node" or "page"
+	Kind  string `json:"k"` // "container", "node", "page", "template", "bucket", "script", "file" or "package"
 	Title string `json:"t"`
 	Note  string `json:"n,omitempty"` // where it is, its number
 	Find  string `json:"f,omitempty"` // further words that find it
@@ -25,6 +25,12 @@ type PaletteItem struct {
 // viewer of ctx may see is given; nothing is asked of Proxmox for it.
 type PaletteSource interface {
 	PaletteItems(ctx context.Context) iter.Seq[PaletteItem]
+}
+
+// PaletteFinder is a source that has more than it gives without words: with
+// words it is asked for what they find. Every word has to be in each item.
+type PaletteFinder interface {
+	PaletteFind(ctx context.Context, words []string) ([]PaletteItem, error)
 }
 
 // paletteLimit is how many items one answer has; past it the script asks again with what was typed.
@@ -81,7 +87,19 @@ func palette(sources []PaletteSource) Handler {
 			take(item)
 		}
 		for _, s := range sources {
+			finder, finds := s.(PaletteFinder)
+			if finds && len(words) > 0 {
+				found, err := finder.PaletteFind(r.Context(), words)
+				if err != nil {
+					return err
+				}
+				for _, item := range found {
+					take(item)
+				}
+				continue
+			}
 			for item := range s.PaletteItems(r.Context()) {
+				answer.More = answer.More || finds
 				if !take(item) {
 					break
 				}

@@ -14,6 +14,11 @@ const looks = {
   page: { title: "Pages", icon: "arrow-right" },
   node: { title: "Nodes", icon: "server" },
   container: { title: "Containers", icon: "container" },
+  template: { title: "Templates", icon: "layers" },
+  bucket: { title: "Package buckets", icon: "package" },
+  script: { title: "Scripts", icon: "terminal" },
+  file: { title: "Files", icon: "file-text" },
+  package: { title: "Packages", icon: "box" },
 };
 const shown = 40;
 const keepFor = 15000;
@@ -21,6 +26,8 @@ const keepFor = 15000;
 let answer = { items: [], more: false };
 let readAt = -Infinity;
 let asking = null;
+let known = false; // an answer came
+let waiting = false; // for what the words find
 let chosen = -1;
 
 export function openPalette() {
@@ -35,7 +42,10 @@ export function openPalette() {
 
 // read fetches the items, unless they are fresh; with words only where the server had more than it sent.
 async function read(words) {
-  if (!words && performance.now() - readAt < keepFor) return;
+  if (!words && performance.now() - readAt < keepFor) {
+    waiting = false;
+    return draw();
+  }
   asking?.abort();
   asking = new AbortController();
   try {
@@ -43,6 +53,8 @@ async function read(words) {
     const got = await getJSON(url, asking.signal);
     answer = words ? { ...got, more: true } : got;
     readAt = words ? -Infinity : performance.now();
+    known = true;
+    waiting = false;
     draw();
   } catch (err) {
     if (err.name !== "AbortError") say("The list could not be read. " + err.message);
@@ -68,7 +80,7 @@ function draw() {
   );
   choose(n > 0 ? 0 : -1);
   list.scrollTop = 0;
-  if (n === 0 && readAt > 0) say(query ? `Nothing matches “${query}”.` : "");
+  if (n === 0 && known && !waiting) say(query ? `Nothing matches “${query}”.` : "");
   else say("");
 }
 
@@ -138,6 +150,7 @@ function onKey(event) {
 if (dialog) {
   let later = 0;
   field.addEventListener("input", () => {
+    waiting = answer.more;
     draw();
     clearTimeout(later);
     if (answer.more) later = setTimeout(() => read(containerWords(field.value.trim(), answer.actions ?? [])), 120);

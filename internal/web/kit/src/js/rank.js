@@ -1,7 +1,7 @@
 // How the command palette orders what it finds. An item is found when each
 // word typed is in it somewhere; titles count more than notes.
 
-const kinds = { page: 0, node: 1, container: 2 };
+const kinds = { page: 0, node: 1, container: 2, template: 3, bucket: 4, script: 5, file: 6, package: 7 };
 
 function scoreWord(item, word) {
   const title = item.t.toLowerCase();
