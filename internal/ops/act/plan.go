@@ -93,7 +93,7 @@ func (s *Service) Cancel(ctx context.Context, v account.Viewer, id job.ID) error
 }
 
 // Retry plans anew what ended badly in a job, judged by the picture as it is now, and returns the new job.
-func (s *Service) Retry(ctx context.Context, v account.Viewer, id job.ID) (job.ID, error) {
+func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, id job.ID) (job.ID, error) {
 	owner := string(v.User.ID)
 	j, err := s.store.Job(ctx, owner, id)
 	if err != nil {
@@ -112,7 +112,7 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, id job.ID) (job.I
 	if len(r.Targets) == 0 {
 		return "", problem.New(problem.Conflict, "Nothing of this job ended badly that could be tried again.", "")
 	}
-	return s.plan(ctx, v, j.Address, r, id)
+	return s.plan(ctx, v, address, r, id)
 }
 
 // there reports whether the picture has the container; one that is gone cannot be tried again.

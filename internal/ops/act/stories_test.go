@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"berth/internal/account"
+	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/job"
 	"berth/internal/problem"
@@ -305,7 +306,7 @@ func TestNobodyActsOnAnothersContainer(t *testing.T) {
 	id := y.do(y.request(fleet.ActStart, 100))
 	wants(t, y.act.Cancel(t.Context(), other, id), problem.NotFound, "")
 	wants(t, y.act.Begin(t.Context(), other, id), problem.NotFound, "")
-	_, err = y.act.Retry(t.Context(), other, id)
+	_, err = y.act.Retry(t.Context(), other, "198.51.100.7", id)
 	wants(t, err, problem.NotFound, "")
 	_, err = y.act.Force(t.Context(), other, "", id, 0)
 	wants(t, err, problem.NotFound, "")
@@ -423,7 +424,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 		t.Fatalf("%+v", tally)
 	}
 	undo()
-	again, err := y.act.Retry(t.Context(), y.viewer, id)
+	again, err := y.act.Retry(t.Context(), y.viewer, "198.51.100.7", id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -436,7 +437,11 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 	if st := y.ended(again)[0]; st.State != job.Done || st.Subject != y.id(101).String() {
 		t.Errorf("%+v", st)
 	}
-	_, err = y.act.Retry(t.Context(), y.viewer, again)
+	entries, err := y.store.AuditEntries(t.Context(), audit.Filter{Owner: y.cluster.Owner, Limit: 1})
+	if err != nil || len(entries) != 1 || entries[0].Address != "198.51.100.7" || y.job(again).Address != "198.51.100.7" {
+		t.Errorf("the trail does not tell from where it was tried again: %+v %v", entries, err)
+	}
+	_, err = y.act.Retry(t.Context(), y.viewer, "198.51.100.7", again)
 	wants(t, err, problem.Conflict, "Nothing of this job ended badly")
 }
 

@@ -20,7 +20,7 @@ type Verbs interface {
 	Begin(ctx context.Context, v account.Viewer, id job.ID) error
 	Cancel(ctx context.Context, v account.Viewer, id job.ID) error
 	// Retry plans anew what failed.
-	Retry(ctx context.Context, v account.Viewer, id job.ID) (job.ID, error)
+	Retry(ctx context.Context, v account.Viewer, address string, id job.ID) (job.ID, error)
 	Dismiss(ctx context.Context, v account.Viewer, id job.ID, n int) error
 	// Force stops the container that a shutdown did not end.
 	Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error)

@@ -56,7 +56,7 @@ func (f *fake) Begin(_ context.Context, _ account.Viewer, id job.ID) error {
 func (f *fake) Cancel(_ context.Context, _ account.Viewer, id job.ID) error {
 	return f.note("cancel", id, -1)
 }
-func (f *fake) Retry(_ context.Context, _ account.Viewer, id job.ID) (job.ID, error) {
+func (f *fake) Retry(_ context.Context, _ account.Viewer, _ string, id job.ID) (job.ID, error) {
 	return "again", f.note("retry", id, -1)
 }
 func (f *fake) Dismiss(_ context.Context, _ account.Viewer, id job.ID, n int) error {

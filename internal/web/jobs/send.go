@@ -43,7 +43,7 @@ func (p *Pages) cancel(w http.ResponseWriter, r *http.Request) error {
 
 // retry plans what failed anew and leads to that plan.
 func (p *Pages) retry(w http.ResponseWriter, r *http.Request) error {
-	id, err := p.o.Verbs.Retry(r.Context(), kit.ViewerOf(r.Context()), idOf(r))
+	id, err := p.o.Verbs.Retry(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), idOf(r))
 	if err != nil {
 		return p.told(w, r, err, "", kit.URL.Job(idOf(r)))
 	}
