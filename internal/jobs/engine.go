@@ -23,6 +23,8 @@ const (
 	leaseRenew = 5 * time.Second
 	// keepFor is how long finished jobs are kept.
 	keepFor = 90 * 24 * time.Hour
+	// planFor is how long a plan that nobody begins is kept.
+	planFor = 24 * time.Hour
 	// badFor is how long a bad end is told on other pages when nobody dismisses it.
 	badFor = 7 * 24 * time.Hour
 
@@ -49,7 +51,7 @@ type Store interface {
 	AddStepLines(ctx context.Context, id job.ID, n int, holder string, at time.Time, texts []string) error
 	Board(ctx context.Context, owner string, since time.Time) (job.Board, error)
 	DismissStep(ctx context.Context, owner string, id job.ID, n int, at time.Time) error
-	PruneJobs(ctx context.Context, before time.Time) error
+	PruneJobs(ctx context.Context, before, plansBefore time.Time) error
 	Claim(ctx context.Context, name, holder string, until, now time.Time) (won bool, err error)
 	Release(ctx context.Context, name, holder string) error
 	Announce(ctx context.Context, topic, id string) error
@@ -126,7 +128,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		e.lookForWork(ctx)
 		if now := e.now(); now.Sub(pruned) > time.Hour {
 			pruned = now
-			if err := e.store.PruneJobs(ctx, now.Add(-keepFor)); err != nil && ctx.Err() == nil {
+			if err := e.store.PruneJobs(ctx, now.Add(-keepFor), now.Add(-planFor)); err != nil && ctx.Err() == nil {
 				e.log.Error("jobs: old ones were not forgotten", "err", err)
 			}
 		}

@@ -57,15 +57,49 @@ func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, at time.T
 	}))
 }
 
+// claimTries is how often a claim is tried again that was free and taken in turn.
+const claimTries = 5
+
 func claimSteps(ctx context.Context, q *query.Queries, id string, at time.Time, taken func(job.Step) string) error {
-	if err := q.ClaimSubjects(ctx, id); err != nil {
+	var why string
+	for try := 0; ; try++ {
+		reason, err := claimOnce(ctx, q, id, at, taken)
+		if why == "" {
+			why = reason
+		}
+		if err != nil {
+			return err
+		}
+		// Another job may have freed its claim between the two queries: nothing begins without one.
+		switch unclaimed, err := q.UnclaimedSteps(ctx, id); {
+		case err != nil:
+			return err
+		case unclaimed > 0 && try < claimTries:
+			continue
+		case unclaimed > 0:
+			return problem.New(problem.Conflict, "Other jobs begin and end on these containers at this moment.", "Try again.")
+		}
+		break
+	}
+	if _, err := q.FinishJob(ctx, query.FinishJobParams{ID: id, EndedAt: millis(at)}); err != nil {
 		return err
+	}
+	left, err := tallyOf(ctx, q, id)
+	if err == nil && why != "" && left.Waiting == 0 {
+		return problem.New(problem.Conflict, why, "Wait until that has ended.")
+	}
+	return err
+}
+
+// claimOnce claims what is free and skips what another job works on; why is the first reason.
+func claimOnce(ctx context.Context, q *query.Queries, id string, at time.Time, taken func(job.Step) string) (why string, err error) {
+	if err := q.ClaimSubjects(ctx, id); err != nil {
+		return "", err
 	}
 	others, err := q.TakenSteps(ctx, id)
 	if err != nil {
-		return err
+		return "", err
 	}
-	var why string
 	last := int64(-1)
 	for _, o := range others {
 		if o.N == last {
@@ -77,17 +111,16 @@ func claimSteps(ctx context.Context, q *query.Queries, id string, at time.Time, 
 			why = reason
 		}
 		if err := q.SkipStep(ctx, query.SkipStepParams{JobID: id, N: o.N, Detail: reason, Problem: string(problem.Conflict), Now: millis(at)}); err != nil {
-			return err
+			return why, err
 		}
 	}
-	if _, err := q.FinishJob(ctx, query.FinishJobParams{ID: id, EndedAt: millis(at)}); err != nil {
-		return err
-	}
-	left, err := tallyOf(ctx, q, id)
-	if err == nil && why != "" && left.Waiting == 0 {
-		return problem.New(problem.Conflict, why, "Wait until that has ended.")
-	}
-	return err
+	return why, nil
+}
+
+// JobOnce finds the owner's job that a form of that mark made.
+func (s *Store) JobOnce(ctx context.Context, owner, once string) (job.ID, error) {
+	r, err := s.reads.JobOnce(ctx, query.JobOnceParams{Owner: owner, Once: nullable(once)})
+	return job.ID(r.ID), failed("find the job of a form", err)
 }
 
 // StopJob asks that the rest of a job be left undone: what has not begun is
@@ -304,9 +337,10 @@ func (s *Store) DismissStep(ctx context.Context, owner string, id job.ID, n int,
 	return changedOne("dismiss a step", rows, err)
 }
 
-// PruneJobs forgets jobs that were asked for before a time, but those that run.
-func (s *Store) PruneJobs(ctx context.Context, before time.Time) error {
-	return failed("forget old jobs", s.writes.PruneJobs(ctx, millis(before)))
+// PruneJobs forgets jobs that were asked for before a time, but those that run,
+// and plans that were made before another and never begun.
+func (s *Store) PruneJobs(ctx context.Context, before, plansBefore time.Time) error {
+	return failed("forget old jobs", s.writes.PruneJobs(ctx, query.PruneJobsParams{Before: millis(before), PlansBefore: millis(plansBefore)}))
 }
 
 func beforeOf(f job.Filter) int64 {

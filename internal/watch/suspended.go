@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"maps"
 	"strings"
 
 	"berth/internal/fleet"
@@ -27,8 +28,11 @@ func (s *sight) asSuspended(c *fleet.Container, prev *fleet.Container) {
 
 // takeSuspended learns from a task that ended whether its container is suspended.
 func (s *sight) takeSuspended(t touch) {
-	if !t.finished {
+	if !t.finished || s.find(t.vmid) < 0 {
 		return
+	}
+	if len(s.suspended) > len(s.containers) {
+		maps.DeleteFunc(s.suspended, func(id fleet.VMID, _ bool) bool { return s.find(id) < 0 })
 	}
 	well := t.task.Status == "OK" || strings.HasPrefix(t.task.Status, "WARNINGS")
 	switch t.task.Type {

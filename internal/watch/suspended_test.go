@@ -31,6 +31,7 @@ func TestWhatIsKnownOfASuspendedContainer(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newSight(fleet.Cluster{ID: "c", Members: []fleet.Member{{Name: "pve1"}}})
+			s.containers = []fleet.Container{{ID: fleet.ContainerID{Cluster: "c", VMID: 104}, Node: "pve1"}}
 			s.takeTasks(test.tasks, now)
 			prev := &fleet.Container{ID: fleet.ContainerID{Cluster: "c", VMID: 104}, Node: "pve1", Status: test.before}
 			if got := s.container(Guest{VMID: 104, Node: "pve1", Status: test.told}, prev).Status; got != test.want {

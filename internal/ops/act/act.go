@@ -40,6 +40,8 @@ type Store interface {
 	Cluster(ctx context.Context, owner string, id fleet.ClusterID) (fleet.Cluster, error)
 	User(ctx context.Context, id account.UserID) (account.User, error)
 	Job(ctx context.Context, owner string, id job.ID) (job.Job, error)
+	// JobOnce is the job that a form of that mark made.
+	JobOnce(ctx context.Context, owner, once string) (job.ID, error)
 	Steps(ctx context.Context, f job.Filter) ([]job.Step, error)
 	Audit(ctx context.Context, e audit.Entry) (audit.Entry, error)
 }

@@ -79,6 +79,8 @@ func (r *run) sameRoot(ctx context.Context, config Config) error {
 		return nil
 	case r.memo.Root != "":
 		return nothingDone(problem.Conflict, "CT "+r.id.VMID.String()+" has changed meanwhile: its root volume is another one than when "+r.title+" was to be deleted.")
+	case r.args.Noted:
+		return nothingDone(problem.Conflict, "What CT "+r.id.VMID.String()+" was could not be read when the job began, so it is not deleted.")
 	case r.s.now().Sub(r.args.At) > staleAfter:
 		return nothingDone(problem.Conflict, "This deletion was accepted "+about(r.s.now().Sub(r.args.At))+" ago and had not begun: CT "+r.id.VMID.String()+" may be another container by now.")
 	}

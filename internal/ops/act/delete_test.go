@@ -9,6 +9,8 @@ import (
 
 	"berth/internal/fleet"
 	"berth/internal/job"
+	"berth/internal/ops/act"
+	"berth/internal/problem"
 	"berth/internal/pvesim"
 )
 
@@ -75,4 +77,37 @@ func TestADeletionThatWaitedLooksWhoAskedForIt(t *testing.T) {
 	if _, there := y.guest(100); !there || y.writes()["DELETE 100"] != 0 {
 		t.Errorf("it was destroyed: %v", y.writes())
 	}
+}
+
+// What a form made already is the answer when it is sent once more, though the
+// container is busy with just that by then.
+func TestTheSameFormAgainIsNoRefusal(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
+	r := y.request(fleet.ActStart, 100)
+	r.Once = "start:form"
+	first := y.do(r)
+	if again := y.do(r); again != first {
+		t.Errorf("the second is %s, the first %s", again, first)
+	}
+	y.ended(first)
+	if again := y.do(r); again != first || y.writes()["POST start"] != 1 {
+		t.Errorf("sent a third time: %s, %v", again, y.writes())
+	}
+}
+
+// A plan to delete names VMIDs, which other containers may have by the time it is begun.
+func TestAnOldPlanToDeleteDoesNotBegin(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100, 101)})
+	plan, err := y.act.Plan(t.Context(), y.viewer, "192.0.2.7", y.request(fleet.ActDelete, 100, 101))
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := act.New(act.Options{Store: y.store, Engine: y.jobs, Watcher: seer{y}, Now: func() time.Time { return time.Now().Add(61 * time.Minute) }})
+	if err := later.Begin(t.Context(), y.viewer, plan); !problem.Is(err, problem.Conflict) {
+		t.Errorf("an hour later: %v", err)
+	}
+	if err := y.act.Begin(t.Context(), y.viewer, plan); err != nil {
+		t.Errorf("at once: %v", err)
+	}
+	y.ended(plan)
 }

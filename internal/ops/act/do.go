@@ -33,6 +33,9 @@ type stepArgs struct {
 // them can be, it is a Conflict or Denied with the first reason, or Missing.
 // It waits for nobody but the store.
 func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fleet.ActionRequest) (job.ID, error) {
+	if id, done, err := s.before(ctx, v, r); done || err != nil {
+		return id, err
+	}
 	rule, targets, err := s.judge(v, r)
 	if err != nil {
 		return "", err
@@ -52,6 +55,19 @@ func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fl
 		return "", refusal(first)
 	}
 	return s.engine.Submit(ctx, s.job(v, address, rule, r, able), steps)
+}
+
+// before finds the job that the same form made already: what is sent twice is
+// done once, and is no refusal.
+func (s *Service) before(ctx context.Context, v account.Viewer, r fleet.ActionRequest) (id job.ID, done bool, err error) {
+	if r.Once == "" {
+		return "", false, nil
+	}
+	id, err = s.store.JobOnce(ctx, string(v.User.ID), r.Once)
+	if problem.Is(err, problem.NotFound) {
+		return "", false, nil
+	}
+	return id, err == nil, err
 }
 
 // mayBegin refuses more jobs than one person may have under way.

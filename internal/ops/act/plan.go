@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"berth/internal/account"
 	"berth/internal/fleet"
@@ -21,6 +22,9 @@ func (s *Service) Plan(ctx context.Context, v account.Viewer, address string, r 
 }
 
 func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r fleet.ActionRequest, retries job.ID) (job.ID, error) {
+	if id, done, err := s.before(ctx, v, r); done || err != nil {
+		return id, err
+	}
 	rule, targets, err := s.judge(v, r)
 	if err != nil {
 		return "", err
@@ -79,10 +83,21 @@ func prepares(rule fleet.ActionRule, count int) bool {
 	return rule.Action == fleet.ActDelete || rule.Sequence != fleet.AnyOrder && count > 1
 }
 
-// Begin starts a planned job.
+// deletePlanFor is how old a plan to delete may be: VMIDs are used again, and
+// what each of them was is noted only when the plan begins.
+const deletePlanFor = time.Hour
+
+// Begin starts a planned job. A plan to delete that is over an hour old is a Conflict.
 func (s *Service) Begin(ctx context.Context, v account.Viewer, id job.ID) error {
 	if err := s.mayBegin(string(v.User.ID)); err != nil {
 		return err
+	}
+	j, err := s.store.Job(ctx, string(v.User.ID), id)
+	if err != nil {
+		return err
+	}
+	if age := s.now().Sub(j.CreatedAt); j.State == job.Planned && j.Kind == string(fleet.ActDelete) && age > deletePlanFor {
+		return problem.New(problem.Conflict, "This plan to delete is "+about(age)+" old: what has these VMIDs by now may be something else.", "Make a new plan.")
 	}
 	return s.engine.Start(ctx, string(v.User.ID), id)
 }

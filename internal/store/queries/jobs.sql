@@ -34,6 +34,11 @@ SELECT s.n, o.job_id, o.kind, o.actor, o.title, o.state, o.started_at FROM job_s
 WHERE s.job_id = $1 AND s.state = 'waiting'
 ORDER BY s.n, o.n;
 
+-- name: UnclaimedSteps :one
+-- Steps that wait without a claim: whoever had it freed it a moment ago.
+SELECT COUNT(*) FROM job_steps s WHERE s.job_id = $1 AND s.state = 'waiting' AND s.subject <> ''
+    AND NOT EXISTS (SELECT 1 FROM job_claims c WHERE c.subject = s.subject AND c.job_id = s.job_id);
+
 -- name: SkipStep :exec
 UPDATE job_steps SET state = 'skipped', detail = sqlc.arg(detail), problem = sqlc.arg(problem), ended_at = sqlc.arg(now)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND state = 'waiting';
@@ -163,4 +168,5 @@ WHERE s.owner = sqlc.arg(owner) AND s.state IN ('failed', 'unknown') AND s.dismi
 ORDER BY s.job_id, s.n;
 
 -- name: PruneJobs :exec
-DELETE FROM jobs WHERE created_at < $1 AND state <> 'running';
+DELETE FROM jobs WHERE created_at < sqlc.arg(before) AND state <> 'running'
+    OR created_at < sqlc.arg(plans_before) AND state = 'planned';

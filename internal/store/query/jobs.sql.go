@@ -796,10 +796,16 @@ func (q *Queries) OrderStep(ctx context.Context, arg OrderStepParams) (int64, er
 
 const pruneJobs = `-- name: PruneJobs :exec
 DELETE FROM jobs WHERE created_at < $1 AND state <> 'running'
+    OR created_at < $2 AND state = 'planned'
 `
 
-func (q *Queries) PruneJobs(ctx context.Context, createdAt int64) error {
-	_, err := q.db.ExecContext(ctx, pruneJobs, createdAt)
+type PruneJobsParams struct {
+	Before      int64
+	PlansBefore int64
+}
+
+func (q *Queries) PruneJobs(ctx context.Context, arg PruneJobsParams) error {
+	_, err := q.db.ExecContext(ctx, pruneJobs, arg.Before, arg.PlansBefore)
 	return err
 }
 
@@ -1202,4 +1208,17 @@ func (q *Queries) TallyOf(ctx context.Context, jobID string) ([]TallyOfRow, erro
 		return nil, err
 	}
 	return items, nil
+}
+
+const unclaimedSteps = `-- name: UnclaimedSteps :one
+SELECT COUNT(*) FROM job_steps s WHERE s.job_id = $1 AND s.state = 'waiting' AND s.subject <> ''
+    AND NOT EXISTS (SELECT 1 FROM job_claims c WHERE c.subject = s.subject AND c.job_id = s.job_id)
+`
+
+// Steps that wait without a claim: whoever had it freed it a moment ago.
+func (q *Queries) UnclaimedSteps(ctx context.Context, jobID string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, unclaimedSteps, jobID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
 }

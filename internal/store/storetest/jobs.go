@@ -114,7 +114,7 @@ func tryJobClaims(b *bench) {
 	ann := b.person("ann")
 	first, err := b.submit(ann, job.Running, "lab/104")
 	b.must(err)
-	b.take(first, 0, "one")
+	begun := b.take(first, 0, "one")
 	if _, err := b.submit(ann, job.Running, "lab/104"); !problem.Is(err, problem.Conflict) || problem.Of(err).What != "ann@pve is at CT lab/104" {
 		b.Fatalf("a second job on the same subject: %v", err)
 	}
@@ -132,7 +132,7 @@ func tryJobClaims(b *bench) {
 	equal(b, "when it begins it does", b.states(ann, planned), "skipped waiting")
 	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, b.clock.Now(), says))
 
-	b.must(b.EndStep(b.ctx, job.Open{Step: job.Step{Job: first, Owner: string(ann.ID)}}, "one", job.Done, "", "", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, begun, "one", job.Done, "", "", b.clock.Now()))
 	again, err := b.submit(ann, job.Running, "lab/104")
 	b.must(err)
 	equal(b, "free again", b.states(ann, again), "waiting")
@@ -171,6 +171,14 @@ func tryJobOnce(b *bench) {
 	}
 	first := submit(ann, "lab/104")
 	equal(b, "the same form again", submit(ann, "lab/104"), first)
+	found, err := b.JobOnce(b.ctx, string(ann.ID), "form-1")
+	b.must(err)
+	equal(b, "found by its form", found, first)
+	for _, c := range [][2]string{{string(bob.ID), "form-1"}, {string(ann.ID), "form-2"}, {string(ann.ID), ""}} {
+		if _, err := b.JobOnce(b.ctx, c[0], c[1]); !problem.Is(err, problem.NotFound) {
+			b.Errorf("a form that made nothing: %v", err)
+		}
+	}
 	equal(b, "steps", b.states(ann, first), "waiting")
 	if submit(bob, "his/104") == first {
 		b.Error("another person's form of the same mark is the first one's job")
@@ -332,17 +340,24 @@ func tryJobFilters(b *bench) {
 	groups, err := b.OpenGroups(b.ctx)
 	b.must(err)
 	equal(b, "groups", groups, []string{"lab"})
-	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(time.Hour)))
+	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(time.Hour), b.clock.Now().Add(time.Hour)))
 	jobs, err := b.Jobs(b.ctx, job.Filter{Owner: owner})
 	b.must(err)
 	equal(b, "those that run are kept", len(jobs), 3)
 	for _, id := range ids {
 		b.must(b.StopJob(b.ctx, owner, id, b.clock.Now()))
 	}
-	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(-time.Second)))
+	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(-time.Second), time.Time{}))
 	jobs, err = b.Jobs(b.ctx, job.Filter{Owner: owner})
 	b.must(err)
 	equal(b, "old ones are forgotten", len(jobs), 1)
+	plan, err := b.submit(ann, job.Planned, "lab/300")
+	b.must(err)
+	b.clock.Move(time.Minute)
+	b.must(b.PruneJobs(b.ctx, time.Time{}, b.clock.Now()))
+	if _, err := b.Job(b.ctx, owner, plan); !problem.Is(err, problem.NotFound) {
+		b.Errorf("an old plan is still there: %v", err)
+	}
 }
 
 // tryClaimsAtOnce: of many who want the same subject at once, one has it.
