@@ -86,6 +86,7 @@ export function code(form) {
           EditorView.contentAttributes.of({
             "aria-label": field.getAttribute("aria-label"),
             "aria-invalid": field.getAttribute("aria-invalid") ?? "false",
+            tabindex: "0", // else what scrolls counts as nothing that keys can reach
             spellcheck: "false",
             autocapitalize: "none",
           }),
