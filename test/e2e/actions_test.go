@@ -112,6 +112,8 @@ func TestDeleteAsksForTheName(t *testing.T) {
 	p.click("checkbox", "Stop it first…")
 	p.fill("Type its name: "+name, name)
 	p.click("button", "Delete")
+	p.says("Deleting " + name)
+	p.goTo(d.URL + "/") // the list is held still while the focus is in it
 	p.waitFor("the container to be gone", func() bool { return p.statusOf("pve1", vmid) == "" })
 }
 

@@ -218,13 +218,6 @@ func TestBucketsAndImport(t *testing.T) {
 	r.accessible()
 	r.shot("import")
 	r.close()
-	p.goTo(d.URL + "/templates")
-	p.press("k", ctrl)
-	p.see("combobox", "Search containers, nodes and pages")
-	p.typeText("htop")
-	p.see("option", "htop…")
-	p.press(kb.Enter)
-	p.says("Web tools")
 }
 
 // TestTemplateFormOnAPhone fits the form to a phone.
