@@ -65,6 +65,7 @@ func TestPalette(t *testing.T) {
 	d := startDemo(t)
 	p := open(t, desktopDark)
 	d.signIn(p, d.owner())
+	p.ready()
 	p.press("k", chromedp.KeyModifiers(chromedp.ModifierCtrl))
 	p.see("dialog", "Search everything")
 	p.see("option", "Dashboard")
