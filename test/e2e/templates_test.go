@@ -32,7 +32,7 @@ func TestTemplatesWithoutAnyNode(t *testing.T) {
 	p.shot("templates-starters")
 	p.click("button", "Add the chosen ones")
 	p.says("Templates")
-	p.says("new.")
+	p.says("5 templates are added.")
 	p.shot("templates-list")
 
 	p.click("link", "New template")
@@ -202,6 +202,16 @@ func TestBucketsAndImport(t *testing.T) {
 	q.accessible()
 	q.shot("bucket")
 	q.close()
+
+	// Typed at once, before the palette has its first answer.
+	p.goTo(d.URL + "/templates")
+	p.waitFor("a page that listens", func() bool { return eval[string](p, `document.readyState`) == "complete" })
+	p.press("k", ctrl)
+	p.typeText("htop")
+	p.see("option", "htop…")
+	p.shot("palette-package")
+	p.press(kb.Enter)
+	p.says("Web tools")
 
 	p.goTo(d.URL + "/templates/import")
 	p.fill("Path", "shop/template.conf")

@@ -178,6 +178,16 @@ func TestLimitsAtBothSides(t *testing.T) {
 	}
 }
 
+// An index of half a million entries takes more memory than all limits together: it is refused before it is read.
+func TestAVastIndexIsNotRead(t *testing.T) {
+	index := bytes.Repeat([]byte("PK\x01\x02"), 51) // no reader would get past the first
+	limits := archive.Default
+	limits.Entries = 50
+	if _, err := read(t, archive.Zip, index, limits); err == nil || !strings.Contains(err.Error(), "more than 50 entries") {
+		t.Errorf("got %v", err)
+	}
+}
+
 // slow gives one byte after the time is over.
 type slow struct{ cancel context.CancelFunc }
 

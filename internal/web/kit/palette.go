@@ -28,7 +28,8 @@ type PaletteSource interface {
 }
 
 // PaletteFinder is a source that has more than it gives without words: with
-// words it is asked for what they find. Every word has to be in each item.
+// words it is asked for what they find. What it gives is found, also where a
+// word stands in nothing that is shown, such as a description.
 type PaletteFinder interface {
 	PaletteFind(ctx context.Context, words []string) ([]PaletteItem, error)
 }
@@ -94,6 +95,7 @@ func palette(sources []PaletteSource) Handler {
 					return err
 				}
 				for _, item := range found {
+					item.Find += " " + strings.Join(words, " ") // the script ranks by what it can see
 					take(item)
 				}
 				continue

@@ -78,3 +78,28 @@ func TestPaletteOfAVastFleet(t *testing.T) {
 		t.Errorf("%d items, more %v", len(a.Items), a.More)
 	}
 }
+
+// inside finds one script by a word of its description, which is not shown.
+type inside struct{}
+
+func (inside) PaletteItems(context.Context) iter.Seq[PaletteItem] {
+	return func(yield func(PaletteItem) bool) { yield(PaletteItem{Kind: "template", Title: "Web", URL: "/"}) }
+}
+
+func (inside) PaletteFind(_ context.Context, words []string) ([]PaletteItem, error) {
+	return []PaletteItem{{Kind: "script", Title: "tls", Note: "in Web", URL: "/"}}, nil
+}
+
+func TestPaletteTakesWhatASourceFound(t *testing.T) {
+	if a := ask(t, "", false, inside{}); !a.More || !slices.Contains(titles(a), "Web") {
+		t.Errorf("without words: more %v, %q", a.More, titles(a))
+	}
+	a := ask(t, "?q=Certificate+web", false, inside{})
+	if !slices.Equal(titles(a), []string{"tls"}) {
+		t.Fatalf("found %q", titles(a))
+	}
+	// The script ranks by what the answer carries.
+	if !a.Items[0].matches([]string{"certificate", "web"}) {
+		t.Errorf("the answer does not say why: %+v", a.Items[0])
+	}
+}

@@ -89,14 +89,18 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 	filtered.Query, filtered.Tag, filtered.Templates = hostile, hostile, nil
 	revisions := revisionsView{detailView: detailOf(true), From: 3, To: 4, Compared: true, Diff: template.Compare(rich(), detailOf(false).Content),
 		Revisions: []template.Revision{{Number: 4, At: noon, By: "anna@pve", Note: hostile}, {Number: 3, At: noon.Add(-time.Hour), By: "anna@pve"}}}
+	had := rich()
+	had.Name = "Had"
+	first := revisions
+	first.Revisions, first.Compared = revisions.Revisions[1:], false
 	for name, page := range map[string]templ.Component{
 		"empty": listPage(listView{}), "list": listPage(list), "no-match": listPage(filtered),
 		"configuration": configurationPage(detailOf(true)), "configuration-shared": configurationPage(detailOf(false)),
 		"scripts": scriptsPage(detailOf(false)), "files": filesPage(detailOf(false)), "packages": packagesPage(detailOf(true)),
-		"revisions": revisionsPage(revisions), "revision": revisionPage(revisionView{detailView: detailOf(true), Revision: template.Revision{Number: 2, By: hostile, At: noon}, Old: rich()}),
+		"revisions": revisionsPage(revisions), "revisions-one": revisionsPage(first), "revision": revisionPage(revisionView{detailView: detailOf(true), Revision: template.Revision{Number: 2, By: hostile, At: noon}, Old: rich()}),
 		"share": sharePage(detailOf(true)), "stop-sharing": sharePage(detailOf(false)), "delete": deletePage(detailOf(true)),
 		"edit": editPage(editView{form: formOf(rich(), 4), ID: "t1", Was: "Web", known: contentsOf(rich())}), "edit-refused": editPage(refused()), "edit-conflict": editPage(conflicted()),
-		"starters": startersPage([]template.StarterInfo{{Dir: "debian", Content: rich()}}),
+		"starters": startersPage(startersView{All: []template.StarterInfo{{Dir: "debian", Content: rich()}, {Dir: "had", Content: had}}, Have: map[string]bool{"had": true}}),
 		"import":   importPage(importView{Folders: []string{"web"}, Pasted: []pastedRow{{Key: "0", Path: hostile, Text: hostile}}, Wrong: map[string]string{"archive": hostile}}),
 		"preview":  previewPage(planned()),
 	} {

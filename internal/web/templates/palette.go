@@ -3,6 +3,7 @@ package templates
 import (
 	"context"
 	"iter"
+	"strings"
 
 	"berth/internal/template"
 	"berth/internal/web/kit"
@@ -46,6 +47,10 @@ func paletteItem(h template.Hit) kit.PaletteItem {
 	}
 	if h.Name != "" {
 		item.Title, item.Note = h.Name, "in "+h.Title
+	}
+	if h.Kind == template.PackageHit { // its manager stands before its name
+		manager, name, _ := strings.Cut(h.Name, " ")
+		item.Title, item.Note = name, manager+", in "+h.Title
 	}
 	switch {
 	case h.Template == "":

@@ -97,9 +97,38 @@ func fileName(name string) string {
 	return name
 }
 
+// startersView is the starter set, with what of it the viewer has by name.
+type startersView struct {
+	All  []template.StarterInfo
+	Have map[string]bool // by name in lower case
+}
+
+// has reports whether a template of the viewer's has this one's name: names are told apart by more than case.
+func (v startersView) has(s template.StarterInfo) bool {
+	return v.Have[strings.ToLower(s.Content.Name)]
+}
+
+// left is how many can still be added.
+func (v startersView) left() (n int) {
+	for _, s := range v.All {
+		if !v.has(s) {
+			n++
+		}
+	}
+	return n
+}
+
 func (p *Pages) starters(w http.ResponseWriter, r *http.Request) error {
-	f := below("Add the starter set", "Templates that come with Berth. Added ones are yours, to be changed as you like.")
-	return kit.Render(w, r, http.StatusOK, f, startersPage(p.verbs.Starters()))
+	mine, err := p.verbs.List(r.Context(), kit.ViewerOf(r.Context()), template.Filter{Mine: true})
+	if err != nil {
+		return err
+	}
+	v := startersView{All: p.verbs.Starters(), Have: map[string]bool{}}
+	for _, s := range mine.Templates {
+		v.Have[strings.ToLower(s.Name)] = true
+	}
+	f := below("Add the starter set", "Templates that come with Berth. What you add is yours, to change as you like.")
+	return kit.Render(w, r, http.StatusOK, f, startersPage(v))
 }
 
 func (p *Pages) addStarters(w http.ResponseWriter, r *http.Request) error {
@@ -111,7 +140,11 @@ func (p *Pages) addStarters(w http.ResponseWriter, r *http.Request) error {
 		return done(w, r, kit.Warning, "Choose at least one template of the set.", kit.URL.TemplateStarters())
 	}
 	result, err := p.verbs.AddStarters(r.Context(), by(r), dirs)
-	return told(w, r, err, resultText(result), kit.URL.Templates())
+	text := kit.Count(len(result.Created), "template is", "templates are") + " added."
+	if n := len(result.Same); n > 0 {
+		text += " " + kit.Count(n, "name is", "names are") + " yours already; nothing of those was touched."
+	}
+	return told(w, r, err, text, kit.URL.Templates())
 }
 
 // resultText says what an import or the starter set did.

@@ -55,10 +55,20 @@ async function read(words) {
     readAt = words ? -Infinity : performance.now();
     known = true;
     waiting = false;
+    if (!words && answer.more && field.value.trim()) more(); // typed before there was an answer
     draw();
   } catch (err) {
     if (err.name !== "AbortError") say("The list could not be read. " + err.message);
   }
+}
+
+let later = 0;
+
+// more asks for what the words find, once typing pauses.
+function more() {
+  waiting = true;
+  clearTimeout(later);
+  later = setTimeout(() => read(containerWords(field.value.trim(), answer.actions ?? [])), 120);
 }
 
 function say(text) {
@@ -148,12 +158,9 @@ function onKey(event) {
 }
 
 if (dialog) {
-  let later = 0;
   field.addEventListener("input", () => {
-    waiting = answer.more;
+    if (answer.more) more();
     draw();
-    clearTimeout(later);
-    if (answer.more) later = setTimeout(() => read(containerWords(field.value.trim(), answer.actions ?? [])), 120);
   });
   field.addEventListener("keydown", onKey);
   list.addEventListener("click", (event) => go(event.target.closest("[role=option]"), event.ctrlKey || event.metaKey));
