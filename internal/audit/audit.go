@@ -59,6 +59,8 @@ const (
 	ContainerSuspend  Kind = "container.suspend"
 	ContainerResume   Kind = "container.resume"
 	ContainerDelete   Kind = "container.delete"
+	JobBegin          Kind = "job.begin"    // a plan was begun
+	JobCancel         Kind = "job.cancel"   // the rest of a job was left undone
 	PageRefused       Kind = "page.refused" // turned away before any verb
 )
 

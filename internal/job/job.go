@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
+
+	"berth/internal/audit"
 )
 
 // ErrTaken says that a step ended, or that another replica took it up: who gets
@@ -52,7 +54,7 @@ type Job struct {
 	Kind    string // "start"; the kinds are those of the works that the engine was given
 	Title   string // as shown: "Start web1", "Stop 48 containers"
 	Actor   string // who, as shown: "root@pam"
-	Address string // the client's address
+	Address string // the client's address; of a planned one that was begun, the address of who began it
 	State   State
 	// Once is the mark of the form that asked for it: the same owner's same mark twice is one job. Empty: no mark.
 	Once string
@@ -118,6 +120,23 @@ type Step struct {
 	DismissedAt time.Time
 }
 
+// Begin is who had a planned job begun, and what the trail says of it (nil: nothing).
+type Begin struct {
+	At      time.Time
+	Address string // the client's
+	Entry   *audit.Entry
+}
+
+// End is how a step ended.
+type End struct {
+	State   StepState
+	Detail  string // one sentence
+	Problem string // the problem.Kind of a bad end
+	At      time.Time
+	Lines   []string     // the last ones of its log
+	Entry   *audit.Entry // what the trail says of it; nil: nothing
+}
+
 // Line is one line of a step's log.
 type Line struct {
 	N    int // from 1, without gaps
@@ -155,7 +174,8 @@ type Filter struct {
 type Open struct {
 	Step
 	Chain     bool
-	Stopping  bool // its person asked that the rest be left undone
+	Address   string // of who had the job begun
+	Stopping  bool   // its person asked that the rest be left undone
 	CreatedAt time.Time
 	Siblings  int // 1 when it is its job's only step, else 2
 }

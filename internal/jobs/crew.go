@@ -17,6 +17,7 @@ type crew struct {
 	nudged chan struct{} // holds at most one
 
 	mu      sync.Mutex
+	until   time.Time        // when the lease ends by itself
 	open    map[key]job.Open // what waits or is active, as read last
 	running map[key]*Handle
 	later   map[key]bool // what came back without an end: looked at again with the next tick
@@ -64,7 +65,23 @@ func (c *crew) hold(ctx context.Context) (until time.Time, ok bool) {
 	if err != nil && ctx.Err() == nil {
 		c.e.log.Error("jobs: the lease of a group could not be had", "err", err)
 	}
-	return until, won && err == nil
+	if !won || err != nil {
+		return until, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.until = until
+	return until, true
+}
+
+// left is for how long the lease is surely this replica's. Both clocks are asked: the
+// monotonic one stands still while a machine sleeps, the other may be set back.
+func (c *crew) left() time.Duration {
+	c.mu.Lock()
+	until := c.until
+	c.mu.Unlock()
+	now := c.e.now()
+	return min(until.Sub(now), until.Round(0).Sub(now.Round(0))) - leaseSlack
 }
 
 // work runs the group's steps until none is left, and gives the lease back.

@@ -15,12 +15,15 @@ import (
 
 	"github.com/google/uuid"
 
+	"berth/internal/audit"
 	"berth/internal/job"
 )
 
 const (
 	leaseFor   = 15 * time.Second
 	leaseRenew = 5 * time.Second
+	// leaseSlack is how far the replicas' clocks may be from each other.
+	leaseSlack = 2 * time.Second
 	// keepFor is how long finished jobs are kept.
 	keepFor = 90 * 24 * time.Hour
 	// planFor is how long a plan that nobody begins is kept.
@@ -37,17 +40,18 @@ const (
 // Store is what the engine keeps and reads.
 type Store interface {
 	SubmitJob(ctx context.Context, j job.Job, steps []job.Step, taken func(job.Step) string) (job.ID, error)
-	BeginJob(ctx context.Context, owner string, id job.ID, at time.Time, taken func(job.Step) string) error
-	StopJob(ctx context.Context, owner string, id job.ID, at time.Time) error
+	BeginJob(ctx context.Context, owner string, id job.ID, by job.Begin, taken func(job.Step) string) error
+	StopJob(ctx context.Context, owner string, id job.ID, at time.Time, entry *audit.Entry) error
 	Job(ctx context.Context, owner string, id job.ID) (job.Job, error)
 	Steps(ctx context.Context, f job.Filter) ([]job.Step, error)
 	OpenGroups(ctx context.Context) ([]string, error)
 	OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 	TakeStep(ctx context.Context, id job.ID, n int, holder string, at time.Time) (job.Step, error)
+	IntendStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, intent audit.Entry) error
 	NoteStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, upid string) error
 	OrderSteps(ctx context.Context, id job.ID, by int, holder string, waves map[int]int) error
 	SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error
-	EndStep(ctx context.Context, o job.Open, holder string, state job.StepState, detail, kind string, at time.Time) error
+	EndStep(ctx context.Context, o job.Open, holder string, end job.End) error
 	AddStepLines(ctx context.Context, id job.ID, n int, holder string, at time.Time, texts []string) error
 	Board(ctx context.Context, owner string, since time.Time) (job.Board, error)
 	DismissStep(ctx context.Context, owner string, id job.ID, n int, at time.Time) error
@@ -232,18 +236,20 @@ func (e *Engine) Submit(ctx context.Context, j job.Job, steps []job.Step) (job.I
 	return id, nil
 }
 
-// Start begins a planned job; begun already, it is left as it is. Claims are as with Submit.
-func (e *Engine) Start(ctx context.Context, owner string, id job.ID) error {
-	if err := e.store.BeginJob(ctx, owner, id, e.now(), e.options.Taken); err != nil {
+// Start begins a planned job for somebody at an address, and writes the entry
+// (nil: none) with it; begun already, it is left as it is. Claims are as with Submit.
+func (e *Engine) Start(ctx context.Context, owner string, id job.ID, address string, entry *audit.Entry) error {
+	if err := e.store.BeginJob(ctx, owner, id, job.Begin{At: e.now(), Address: address, Entry: entry}, e.options.Taken); err != nil {
 		return fmt.Errorf("beginning a job: %w", err)
 	}
 	return e.tellOf(ctx, owner, id)
 }
 
 // Cancel leaves the rest of a job undone: what has not begun is cancelled, and
-// what is active is told by Handle.Cancelled and ends as it can.
-func (e *Engine) Cancel(ctx context.Context, owner string, id job.ID) error {
-	if err := e.store.StopJob(ctx, owner, id, e.now()); err != nil {
+// what is active is told by Handle.Cancelled and ends as it can. The entry (nil:
+// none) is written with it, unless that was so before.
+func (e *Engine) Cancel(ctx context.Context, owner string, id job.ID, entry *audit.Entry) error {
+	if err := e.store.StopJob(ctx, owner, id, e.now(), entry); err != nil {
 		return fmt.Errorf("cancelling a job: %w", err)
 	}
 	return e.tellOf(ctx, owner, id)

@@ -3,9 +3,11 @@ package jobs_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -268,7 +270,7 @@ func TestCancelLeavesTheRestUndone(t *testing.T) {
 	})})
 	id := y.submit(e, job.Job{}, steps(3, nil)...)
 	<-began
-	if err := e.Cancel(t.Context(), y.owner, id); err != nil {
+	if err := e.Cancel(t.Context(), y.owner, id, nil); err != nil {
 		t.Fatal(err)
 	}
 	var got []job.StepState
@@ -280,6 +282,28 @@ func TestCancelLeavesTheRestUndone(t *testing.T) {
 	}
 }
 
+// What must not leave once another replica may go on is bound to the lease.
+func TestWhatIsNotHeldAnyMoreIsToldAtOnce(t *testing.T) {
+	y := newYard(t)
+	var ahead atomic.Int64 // of the clock
+	now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
+	e, _ := y.engine(jobs.Options{Now: now, Works: works(func(ctx context.Context, h *jobs.Handle) jobs.Outcome {
+		guarded, stop := h.Guard(ctx)
+		defer stop()
+		if !h.Held() || guarded.Err() != nil {
+			t.Error("it is not held although the lease was just taken")
+		}
+		ahead.Store(int64(14 * time.Second)) // frozen; another replica's clock may be ahead
+		late, stop := h.Guard(ctx)
+		defer stop()
+		if <-late.Done(); h.Held() || !errors.Is(context.Cause(late), job.ErrTaken) {
+			t.Errorf("held: %v; %v", h.Held(), context.Cause(late))
+		}
+		return done(ctx, h)
+	})})
+	y.finished(e, y.submit(e, job.Job{}, steps(1, nil)...))
+}
+
 func TestAPlanWaitsForItsPerson(t *testing.T) {
 	y := newYard(t)
 	e, _ := y.engine(jobs.Options{Works: works(done)})
@@ -288,7 +312,7 @@ func TestAPlanWaitsForItsPerson(t *testing.T) {
 	if j, err := y.store.Job(t.Context(), y.owner, plan); err != nil || j.State != job.Planned || j.Tally.Waiting != 2 {
 		t.Fatalf("the plan: %+v, %v", j, err)
 	}
-	if err := e.Start(t.Context(), y.owner, plan); err != nil {
+	if err := e.Start(t.Context(), y.owner, plan, "198.51.100.9", nil); err != nil {
 		t.Fatal(err)
 	}
 	y.finished(e, plan)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"berth/internal/audit"
 	"berth/internal/job"
 	"berth/internal/problem"
 )
@@ -34,6 +35,9 @@ type Outcome struct {
 	State  job.StepState
 	Detail string       // one sentence
 	Kind   problem.Kind // of a bad end
+	// Lines, the last of its log, and Entry, for the trail, are kept in one piece with the end: all or none.
+	Lines []string
+	Entry *audit.Entry
 }
 
 // Ended makes the outcome of an error: a Problem says its sentence, anything
@@ -67,10 +71,36 @@ func (h *Handle) Step() job.Step {
 	return h.step
 }
 
+// Address is that of the person who had the job begun.
+func (h *Handle) Address() string { return h.open.Address }
+
 // Cancelled is closed when the job's person asked that the rest be left undone.
 func (h *Handle) Cancelled() <-chan struct{} { return h.cancelled }
 
 func (h *Handle) cancel() { h.once.Do(func() { close(h.cancelled) }) }
+
+// Held reports whether this replica surely has the step: no other can have taken
+// its group over yet.
+func (h *Handle) Held() bool { return h.crew.left() > 0 }
+
+// Guard gives a context for what must not be sent once another replica may have
+// the step. It ends when Held does, however often the lease is prolonged until then.
+func (h *Handle) Guard(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	go func() {
+		for left := h.crew.left(); left > 0; left = h.crew.left() {
+			timer := time.NewTimer(left)
+			select {
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+		}
+		cancel(job.ErrTaken)
+	}()
+	return ctx, func() { cancel(nil) }
+}
 
 // Memo keeps what whoever goes on after a crash needs, in place of what was kept before.
 func (h *Handle) Memo(ctx context.Context, v any) error { return h.Task(ctx, "", v) }
@@ -91,7 +121,25 @@ func (h *Handle) Task(ctx context.Context, upid string, memo any) error {
 		h.step.UPID = upid
 	}
 	h.mu.Unlock()
-	h.crew.e.boards.tell(s.Owner)
+	if upid != "" {
+		h.crew.e.boards.tell(s.Owner)
+	}
+	return nil
+}
+
+// Intend is Memo of what is about to be done, in one piece with the trail's entry of it.
+func (h *Handle) Intend(ctx context.Context, memo any, intent audit.Entry) error {
+	data, err := json.Marshal(memo)
+	if err != nil {
+		return fmt.Errorf("writing a step's memo: %w", err)
+	}
+	s := h.Step()
+	if err := h.store().IntendStep(ctx, s.Job, s.N, h.holder(), data, intent); err != nil {
+		return err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.step.Memo = data
 	return nil
 }
 
@@ -190,11 +238,11 @@ func (h *Handle) do(ctx context.Context) (outcome Outcome) {
 func (h *Handle) end(ctx context.Context, o Outcome) (settled bool) {
 	e := h.crew.e
 	for wait := 100 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
-		at := e.now()
-		err := e.store.EndStep(ctx, h.open, e.options.Holder, o.State, o.Detail, string(o.Kind), at)
+		end := job.End{State: o.State, Detail: o.Detail, Problem: string(o.Kind), At: e.now(), Lines: o.Lines, Entry: o.Entry}
+		err := e.store.EndStep(ctx, h.open, e.options.Holder, end)
 		if err == nil {
 			h.mu.Lock()
-			h.step.State, h.step.Detail, h.step.Problem, h.step.EndedAt = o.State, o.Detail, string(o.Kind), at
+			h.step.State, h.step.Detail, h.step.Problem, h.step.EndedAt = o.State, o.Detail, string(o.Kind), end.At
 			s := h.step
 			h.mu.Unlock()
 			e.boards.tellBoard(s.Owner)

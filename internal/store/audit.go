@@ -13,10 +13,32 @@ import (
 // place in the chain, its id (unless given) and its time (unless given). When
 // it returns, the entry is durable. Appends of all replicas form one chain.
 func (s *Store) Audit(ctx context.Context, e audit.Entry) (audit.Entry, error) {
+	err := s.tx(ctx, func(q *query.Queries) (err error) {
+		e, err = s.addAudit(ctx, q, e)
+		return err
+	})
+	if err != nil {
+		return audit.Entry{}, failed("write the audit trail", err)
+	}
+	return e, nil
+}
+
+// addAuditOf is addAudit of what may be nil, which adds nothing.
+func (s *Store) addAuditOf(ctx context.Context, q *query.Queries, e *audit.Entry) error {
+	if e == nil {
+		return nil
+	}
+	_, err := s.addAudit(ctx, q, *e)
+	return err
+}
+
+// addAudit appends an entry as part of a transaction, and as the last thing that
+// it does: the end of the chain is held from here on.
+func (s *Store) addAudit(ctx context.Context, q *query.Queries, e audit.Entry) (audit.Entry, error) {
 	if e.ID == "" {
 		id, err := newID()
 		if err != nil {
-			return audit.Entry{}, err
+			return e, err
 		}
 		e.ID = id
 	}
@@ -24,25 +46,19 @@ func (s *Store) Audit(ctx context.Context, e audit.Entry) (audit.Entry, error) {
 	for _, text := range []*string{&e.Of, &e.Owner, &e.Actor, &e.Address, &e.Subject, &e.Cluster, &e.Detail, &e.UPID} {
 		*text = plain(*text)
 	}
-	err := s.tx(ctx, func(q *query.Queries) error {
-		head, err := q.NextAudit(ctx) // holds the head until the end, on either engine
-		if err != nil {
-			return err
-		}
-		e.Seq, e.Prev = head.Seq, noEmpty(head.Hash)
-		e.Hash = e.Sum()
-		err = q.AddAudit(ctx, query.AddAuditParams{Seq: e.Seq, ID: e.ID, IntentID: e.Of, MadeAt: millis(e.At), Owner: e.Owner,
-			Actor: e.Actor, Address: e.Address, Kind: string(e.Kind), Result: string(e.Result), Subject: e.Subject,
-			Cluster: e.Cluster, Detail: e.Detail, Upid: e.UPID, Prev: noNil(e.Prev), Hash: e.Hash})
-		if err != nil {
-			return err
-		}
-		return q.EndAudit(ctx, e.Hash)
-	})
+	head, err := q.NextAudit(ctx) // holds the head until the end, on either engine
 	if err != nil {
-		return audit.Entry{}, failed("write the audit trail", err)
+		return e, err
 	}
-	return e, nil
+	e.Seq, e.Prev = head.Seq, noEmpty(head.Hash)
+	e.Hash = e.Sum()
+	err = q.AddAudit(ctx, query.AddAuditParams{Seq: e.Seq, ID: e.ID, IntentID: e.Of, MadeAt: millis(e.At), Owner: e.Owner,
+		Actor: e.Actor, Address: e.Address, Kind: string(e.Kind), Result: string(e.Result), Subject: e.Subject,
+		Cluster: e.Cluster, Detail: e.Detail, Upid: e.UPID, Prev: noNil(e.Prev), Hash: e.Hash})
+	if err != nil {
+		return e, err
+	}
+	return e, q.EndAudit(ctx, e.Hash)
 }
 
 // AuditFilter chooses entries of the trail.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"berth/internal/audit"
 	"berth/internal/job"
 	"berth/internal/problem"
 	"berth/internal/store/query"
@@ -42,10 +43,11 @@ func (s *Store) SubmitJob(ctx context.Context, j job.Job, steps []job.Step, take
 	return j.ID, failed("keep the job", err)
 }
 
-// BeginJob lets a planned job begin, as SubmitJob does with a running one. Begun already, it is left as it is.
-func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, at time.Time, taken func(job.Step) string) error {
+// BeginJob lets a planned job begin, as SubmitJob does with a running one, and
+// keeps who had it begun. Begun already, it is left as it is.
+func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, by job.Begin, taken func(job.Step) string) error {
 	return failed("begin the job", s.tx(ctx, func(q *query.Queries) error {
-		begun, err := q.BeginJob(ctx, query.BeginJobParams{Owner: owner, ID: string(id), StartedAt: millis(at)})
+		begun, err := q.BeginJob(ctx, query.BeginJobParams{Owner: owner, ID: string(id), StartedAt: millis(by.At), Address: plain(by.Address)})
 		if err != nil {
 			return err
 		}
@@ -53,7 +55,10 @@ func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, at time.T
 			_, err := q.JobOf(ctx, query.JobOfParams{Owner: owner, ID: string(id)})
 			return err
 		}
-		return claimSteps(ctx, q, string(id), at, taken)
+		if err := claimSteps(ctx, q, string(id), by.At, taken); err != nil {
+			return err
+		}
+		return s.addAuditOf(ctx, q, by.Entry)
 	}))
 }
 
@@ -124,8 +129,9 @@ func (s *Store) JobOnce(ctx context.Context, owner, once string) (job.ID, error)
 }
 
 // StopJob asks that the rest of a job be left undone: what has not begun is
-// cancelled now, what is active is told by Open.Stopping.
-func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Time) error {
+// cancelled now, what is active is told by Open.Stopping. The entry (nil: none) is
+// written when that is new.
+func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Time, entry *audit.Entry) error {
 	return failed("stop the job", s.tx(ctx, func(q *query.Queries) error {
 		if held, err := q.HoldJob(ctx, query.HoldJobParams{Owner: owner, ID: string(id)}); err != nil || held == 0 {
 			return orMissing(err)
@@ -137,7 +143,10 @@ func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Ti
 		if err := q.CancelRest(ctx, query.CancelRestParams{JobID: string(id), Detail: "Not begun: the job was cancelled.", EndedAt: millis(at)}); err != nil {
 			return err
 		}
-		return settle(ctx, q, owner, string(id), at)
+		if err := settle(ctx, q, owner, string(id), at); err != nil {
+			return err
+		}
+		return s.addAuditOf(ctx, q, entry)
 	}))
 }
 
@@ -165,7 +174,7 @@ func (s *Store) OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 	rows, err := s.reads.OpenSteps(ctx, plain(group))
 	open := make([]job.Open, len(rows))
 	for i, r := range rows {
-		open[i] = job.Open{Chain: r.Chain, Stopping: r.StopAt != 0, CreatedAt: moment(r.CreatedAt), Siblings: int(r.Steps), Step: step(query.JobStep{
+		open[i] = job.Open{Chain: r.Chain, Address: r.Address, Stopping: r.StopAt != 0, CreatedAt: moment(r.CreatedAt), Siblings: int(r.Steps), Step: step(query.JobStep{
 			JobID: r.JobID, N: r.N, Owner: r.Owner, Kind: r.Kind, Actor: r.Actor, GroupID: r.GroupID, Lane: r.Lane, Subject: r.Subject, Title: r.Title,
 			Wave: r.Wave, State: r.State, Args: r.Args, Memo: r.Memo, Upid: r.Upid, Detail: r.Detail, Problem: r.Problem, StartedAt: r.StartedAt,
 			EndedAt: r.EndedAt, DismissedAt: r.DismissedAt, Attempt: r.Attempt, Holder: r.Holder, LogLines: r.LogLines, LogBytes: r.LogBytes})}
@@ -181,6 +190,18 @@ func (s *Store) TakeStep(ctx context.Context, id job.ID, n int, holder string, a
 		return job.Step{}, job.ErrTaken
 	}
 	return step(r), failed("take up a step", err)
+}
+
+// IntendStep keeps, in one piece, what whoever goes on after a crash needs and
+// the trail's word of what is about to be done.
+func (s *Store) IntendStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, intent audit.Entry) error {
+	return failed("note what a step is about to do", s.tx(ctx, func(q *query.Queries) error {
+		rows, err := q.NoteStep(ctx, query.NoteStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Memo: plain(string(memo))})
+		if err := stillHeld("note what a step needs", rows, err); err != nil {
+			return err
+		}
+		return s.addAuditOf(ctx, q, &intent)
+	}))
 }
 
 // NoteStep keeps what whoever goes on after a crash needs, and Proxmox's task once there is one ("" keeps it).
@@ -209,31 +230,42 @@ func (s *Store) SayStep(ctx context.Context, id job.ID, n int, holder, detail st
 	return stillHeld("say what a step does", rows, err)
 }
 
-// EndStep ends an active step, frees its subject, leaves out the rest of a
-// chain after a bad end, and ends the job with its last step: all or nothing.
-func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, state job.StepState, detail, kind string, at time.Time) error {
+// EndStep ends an active step with the last of its log, frees its subject,
+// leaves out the rest of a chain after a bad end, ends the job with its last
+// step, and writes the trail: all or nothing.
+func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, end job.End) error {
 	return failed("end a step", s.tx(ctx, func(q *query.Queries) error {
 		if _, err := q.HoldJob(ctx, query.HoldJobParams{Owner: o.Owner, ID: string(o.Job)}); err != nil {
 			return err
 		}
+		if err := addLines(ctx, q, o.Job, o.N, holder, end.At, end.Lines); err != nil {
+			return err
+		}
 		rows, err := q.EndStep(ctx, query.EndStepParams{JobID: string(o.Job), N: int64(o.N), Holder: plain(holder),
-			State: string(state), Detail: plain(detail), Problem: plain(kind), Now: millis(at)})
+			State: string(end.State), Detail: plain(end.Detail), Problem: plain(end.Problem), Now: millis(end.At)})
 		if err := stillHeld("end a step", rows, err); err != nil {
 			return err
 		}
-		if o.Chain && state.Bad() {
-			err := q.SkipRest(ctx, query.SkipRestParams{JobID: string(o.Job), Detail: "Left out: a step before it did not go well.", EndedAt: millis(at)})
-			if err != nil {
-				return err
-			}
-			return settle(ctx, q, o.Owner, string(o.Job), at)
+		if err := release(ctx, q, o, end); err != nil {
+			return err
 		}
-		err = q.FreeSubject(ctx, query.FreeSubjectParams{Subject: o.Subject, JobID: string(o.Job), Owner: o.Owner})
+		return s.addAuditOf(ctx, q, end.Entry)
+	}))
+}
+
+// release frees what a step held that ended, and ends the job with its last.
+func release(ctx context.Context, q *query.Queries, o job.Open, end job.End) error {
+	if o.Chain && end.State.Bad() {
+		err := q.SkipRest(ctx, query.SkipRestParams{JobID: string(o.Job), Detail: "Left out: a step before it did not go well.", EndedAt: millis(end.At)})
 		if err != nil {
 			return err
 		}
-		return finish(ctx, q, string(o.Job), at)
-	}))
+		return settle(ctx, q, o.Owner, string(o.Job), end.At)
+	}
+	if err := q.FreeSubject(ctx, query.FreeSubjectParams{Subject: o.Subject, JobID: string(o.Job), Owner: o.Owner}); err != nil {
+		return err
+	}
+	return finish(ctx, q, string(o.Job), end.At)
 }
 
 func stillHeld(doing string, rows int64, err error) error {

@@ -239,11 +239,46 @@ func benchBulk(ctx context.Context, t *table) error {
 			return err
 		}
 	}
+	cost, err := r.costOfPlan(ctx, st)
+	if err != nil {
+		return err
+	}
 	ratio := float64(median(busy)) / float64(median(idle))
+	t.add("500 containers in one plan, 20 nodes: processor time of Berth for each", "-", ms(cost), true)
 	t.add("500 containers in one plan, 20 nodes: most tasks at once on a node", "<= 4", fmt.Sprint(most), most <= 4)
 	t.add("500 containers in one plan, 20 nodes: that did not go well", "0", fmt.Sprintf("%d (of %d a plan, 4 plans; a plan took %s)", bad, done, median(took).Round(100*time.Millisecond)), bad == 0)
 	t.add("500 containers in one plan: p95 of / meanwhile, 2 at once", "<= 1.5 times idle", fmt.Sprintf("%.2f times (%s to %s)", ratio, ms(median(idle)), ms(median(busy))), ratio <= 1.5)
 	return nil
+}
+
+// costOfPlan is the processor time of Berth for each container of a plan while nothing else is asked of it.
+func (r *rig) costOfPlan(ctx context.Context, st *store.Store) (time.Duration, error) {
+	var cost time.Duration
+	var done int
+	for _, action := range []string{"stop", "start"} {
+		status := map[string]string{"stop": "running", "start": "stopped"}[action]
+		before, err := cpuOf(r.berth.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		id, err := r.begin(action, status)
+		if err != nil {
+			return 0, err
+		}
+		j, err := r.finished(ctx, st, id)
+		if err != nil {
+			return 0, err
+		}
+		after, err := cpuOf(r.berth.Process.Pid)
+		if err != nil {
+			return 0, err
+		}
+		cost, done = cost+after-before, done+j.Tally.Done
+		if err := wait(ctx, 12*time.Second); err != nil {
+			return 0, err
+		}
+	}
+	return cost / time.Duration(max(done, 1)), nil
 }
 
 // begin plans an action on all that have a status, and begins it.

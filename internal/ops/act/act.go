@@ -28,9 +28,10 @@ type Engine interface {
 	// Submit stores a job. When it runs at once, steps whose subject is taken become Skipped; when all are, it is a Conflict and nothing is stored.
 	// The same owner's same Once is one job.
 	Submit(ctx context.Context, j job.Job, steps []job.Step) (job.ID, error)
-	// Start begins a planned job.
-	Start(ctx context.Context, owner string, id job.ID) error
-	Cancel(ctx context.Context, owner string, id job.ID) error
+	// Start begins a planned job for somebody at that address, and writes the entry with it, if it is new.
+	Start(ctx context.Context, owner string, id job.ID, address string, entry *audit.Entry) error
+	// Cancel leaves the rest of a job undone, and writes the entry with it, if that is new.
+	Cancel(ctx context.Context, owner string, id job.ID, entry *audit.Entry) error
 	Dismiss(ctx context.Context, owner string, id job.ID, n int) error
 	Board(owner string) *job.Board
 }

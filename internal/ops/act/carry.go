@@ -2,6 +2,7 @@ package act
 
 import (
 	"context"
+	"net/http/httptrace"
 	"slices"
 	"time"
 
@@ -58,23 +59,24 @@ func (r *run) call(ctx context.Context, c Call) (fate, error) {
 	if err := r.recheck(ctx); err != nil {
 		return fate{}, err
 	}
-	if err := r.intend(ctx); err != nil {
-		return fate{}, err
-	}
-	r.memo.Verb, r.memo.Node, r.memo.At, r.memo.UPID, r.memo.Read = c.Action, r.node, r.s.now(), "", 0
+	about := r.memo
+	about.Verb, about.Node, about.At, about.UPID, about.Read = c.Action, r.node, r.s.now(), "", 0
 	if c.Action == fleet.ActReboot {
-		r.memo.Boot = r.memo.At.Add(-r.state.Uptime)
+		about.Boot = about.At.Add(-r.state.Uptime)
 	}
-	if err := r.h.Memo(ctx, r.memo); err != nil {
+	r.keepLog(ctx) // of the task before, if there was one
+	if err := r.intend(ctx, about); err != nil {
 		return fate{}, err // it was not made
 	}
-	calling, stop := outlast(ctx, callWithin)
+	longer, stop := outlast(ctx, callWithin)
+	defer stop()
+	calling, stop := r.sending(longer)
 	defer stop()
 	upid, err := r.link.Do(calling, r.node, r.id.VMID, c)
 	switch p := problem.Of(err); {
 	case err == nil:
 		return fate{}, r.adopt(ctx, upid)
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, !r.h.Held():
 		return fate{}, errLeft // what became of it is found out later
 	case p == nil:
 		return fate{}, nil // nobody knows whether it was sent: it is looked for
@@ -88,6 +90,20 @@ func (r *run) call(ctx context.Context, c Call) (fate, error) {
 		return fate{}, err
 	}
 	return fate{}, err // Proxmox refused it
+}
+
+// sending is a context for a call that changes something. A process that was
+// frozen between its memo and here may have lost the step to another replica, which looks for
+// what it left: so the call ends with the lease, and a connection that
+// is had later is closed before a byte of the request is on it.
+func (r *run) sending(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := r.h.Guard(ctx)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) {
+		if !r.h.Held() {
+			stop()
+			_ = c.Conn.Close() // an error changes nothing: it is not written to
+		}
+	}}), stop
 }
 
 // outlast is a context that goes on for a while after ctx ended.

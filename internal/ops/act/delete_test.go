@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/job"
 	"berth/internal/ops/act"
@@ -17,7 +18,8 @@ import (
 // half is a step that another process left, with its memo.
 type half struct {
 	step  job.Step
-	waits func() // what happens while it waits for its turn; nil: nothing
+	held  func() bool // whether the lease still is; nil: it is
+	waits func()      // what happens while it waits for its turn; nil: nothing
 }
 
 func (h *half) Step() job.Step { return h.step }
@@ -30,7 +32,15 @@ func (h *half) Task(ctx context.Context, upid string, memo any) error { return h
 func (h *half) Say(context.Context, string)                           {}
 func (h *half) Log(context.Context, ...string) error                  { return nil }
 func (h *half) Order(context.Context, map[int]int) error              { return nil }
-func (h *half) Cancelled() <-chan struct{}                            { return nil }
+func (h *half) Address() string                                       { return "192.0.2.7" }
+func (h *half) Intend(ctx context.Context, memo any, _ audit.Entry) error {
+	return h.Memo(ctx, memo)
+}
+func (h *half) Held() bool { return h.held == nil || h.held() }
+func (h *half) Guard(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+func (h *half) Cancelled() <-chan struct{} { return nil }
 func (h *half) Enter(context.Context, string, int) (func(), error) {
 	if h.waits != nil {
 		h.waits()
@@ -103,11 +113,26 @@ func TestAnOldPlanToDeleteDoesNotBegin(t *testing.T) {
 		t.Fatal(err)
 	}
 	later := act.New(act.Options{Store: y.store, Engine: y.jobs, Watcher: seer{y}, Now: func() time.Time { return time.Now().Add(61 * time.Minute) }})
-	if err := later.Begin(t.Context(), y.viewer, plan); !problem.Is(err, problem.Conflict) {
+	if err := later.Begin(t.Context(), y.viewer, "198.51.100.9", plan); !problem.Is(err, problem.Conflict) {
 		t.Errorf("an hour later: %v", err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, plan); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", plan); err != nil {
 		t.Errorf("at once: %v", err)
 	}
 	y.ended(plan)
+}
+
+// Who was frozen for longer than its lease after its memo must not ask any more:
+// another replica goes on from that memo. Nothing of the request is on the connection.
+func TestAFrozenReplicaDoesNotAsk(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
+	h := &half{step: job.Step{Job: "j", Owner: y.cluster.Owner, Kind: string(fleet.ActStart), Group: string(y.cluster.ID), Lane: "pve1",
+		Subject: y.id(100).String(), Title: "web100 (CT 100)", Args: []byte(`{"name":"web100"}`)}}
+	h.held = func() bool { return !strings.Contains(string(h.step.Memo), `"verb":"start"`) }
+	if out := y.act.Run(t.Context(), h); out.State != "" {
+		t.Errorf("it ended %s: %s", out.State, out.Detail)
+	}
+	if w := y.writes(); !strings.Contains(string(h.step.Memo), `"verb":"start"`) || len(w) != 0 {
+		t.Errorf("the memo is %s, and Proxmox was asked %v", h.step.Memo, w)
+	}
 }

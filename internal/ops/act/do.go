@@ -21,7 +21,6 @@ const (
 // stepArgs are what a step knows of its container as it was when the action was accepted.
 type stepArgs struct {
 	Name    string        `json:"name,omitempty"`
-	Address string        `json:"address,omitempty"` // the person's, for the trail
 	Choices fleet.Choices `json:"choices,omitzero"`
 	// At is when it was accepted.
 	At time.Time `json:"at"`
@@ -49,7 +48,7 @@ func (s *Service) Do(ctx context.Context, v account.Viewer, address string, r fl
 	if err := s.mayBegin(owner); err != nil {
 		return "", err
 	}
-	steps, able, first := s.steps(owner, address, rule, r.Choices, targets)
+	steps, able, first := s.steps(owner, rule, r.Choices, targets)
 	if len(able) == 0 {
 		s.refused(ctx, v, address, rule, targets, first)
 		return "", refusal(first)
@@ -145,11 +144,11 @@ func typedNames(targets []target, typed map[fleet.ContainerID]string) error {
 }
 
 // steps makes a step of each target; those that the rules refuse are skipped with the reason.
-func (s *Service) steps(owner, address string, rule fleet.ActionRule, choices fleet.Choices, targets []target) (steps []job.Step, able []fleet.Container, first fleet.Refusal) {
+func (s *Service) steps(owner string, rule fleet.ActionRule, choices fleet.Choices, targets []target) (steps []job.Step, able []fleet.Container, first fleet.Refusal) {
 	at := s.now()
 	for _, t := range targets {
 		step := job.Step{Owner: owner, Kind: string(rule.Action), Group: string(t.ID.Cluster), Lane: t.Node, Subject: t.ID.String(), Title: titleOf(t.Container),
-			State: job.Waiting, Args: encode(stepArgs{Name: t.Hostname, Address: address, Choices: choices, At: at})}
+			State: job.Waiting, Args: encode(stepArgs{Name: t.Hostname, Choices: choices, At: at})}
 		if t.why.None() {
 			able = append(able, t.Container)
 		} else {

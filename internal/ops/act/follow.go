@@ -58,7 +58,7 @@ func (r *run) follow(ctx context.Context, c Call) (fate, error) {
 		case ctx.Err() != nil:
 			return fate{}, errLeft
 		case err == nil && !task.Running:
-			r.log(ctx, true)
+			r.readLog(ctx)
 			return fate{task: task}, nil
 		case problem.Is(err, problem.Forgotten):
 			return fate{forgotten: true}, nil
@@ -106,7 +106,8 @@ func (f *following) goOn(ctx context.Context, err error) error {
 	f.fails = 0
 	if age > logAfter && time.Since(f.logged) > logEvery {
 		f.logged = time.Now()
-		f.log(ctx, false)
+		f.readLog(ctx)
+		f.keepLog(ctx)
 	}
 	return f.await(ctx, pace(age))
 }
@@ -151,17 +152,20 @@ func (f *following) overdue(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// log takes over what the task's log has by now. What cannot be read is not worth failing for.
-func (r *run) log(ctx context.Context, last bool) {
-	lines, err := r.link.TaskLog(ctx, r.memo.UPID, r.memo.Read)
-	if err != nil || len(lines) == 0 {
+// readLog reads what the task's log has by now. What cannot be read is not worth
+// failing for. The last lines are kept with the end, unless that is far.
+func (r *run) readLog(ctx context.Context) {
+	if lines, err := r.link.TaskLog(ctx, r.memo.UPID, r.memo.Read+len(r.unkept)); err == nil {
+		r.unkept = append(r.unkept, lines...)
+	}
+}
+
+// keepLog keeps what was read.
+func (r *run) keepLog(ctx context.Context) {
+	if len(r.unkept) == 0 || r.h.Log(ctx, r.unkept...) != nil {
 		return
 	}
-	if err := r.h.Log(ctx, lines...); err != nil {
-		return
-	}
-	r.memo.Read += len(lines)
-	if !last {
-		_ = r.h.Memo(ctx, r.memo) // else lines come twice after a crash
-	}
+	r.memo.Read += len(r.unkept)
+	r.unkept = nil
+	_ = r.h.Memo(ctx, r.memo) // else lines come twice after a crash
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"berth/internal/account"
+	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/job"
 	"berth/internal/problem"
@@ -33,7 +34,7 @@ func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r 
 		return cmp.Or(cmp.Compare(a.ID.Cluster, b.ID.Cluster), cmp.Compare(a.Node, b.Node), cmp.Compare(a.ID.VMID, b.ID.VMID))
 	})
 	owner := string(v.User.ID)
-	steps, able, first := s.steps(owner, address, rule, r.Choices, targets)
+	steps, able, first := s.steps(owner, rule, r.Choices, targets)
 	if len(able) == 0 {
 		s.refused(ctx, v, address, rule, targets, first)
 		return "", refusal(first)
@@ -87,8 +88,9 @@ func prepares(rule fleet.ActionRule, count int) bool {
 // what each of them was is noted only when the plan begins.
 const deletePlanFor = time.Hour
 
-// Begin starts a planned job. A plan to delete that is over an hour old is a Conflict.
-func (s *Service) Begin(ctx context.Context, v account.Viewer, id job.ID) error {
+// Begin starts a planned job; the trail has who did, when and from where. A plan
+// to delete that is over an hour old is a Conflict.
+func (s *Service) Begin(ctx context.Context, v account.Viewer, address string, id job.ID) error {
 	if err := s.mayBegin(string(v.User.ID)); err != nil {
 		return err
 	}
@@ -99,12 +101,28 @@ func (s *Service) Begin(ctx context.Context, v account.Viewer, id job.ID) error 
 	if age := s.now().Sub(j.CreatedAt); j.State == job.Planned && j.Kind == string(fleet.ActDelete) && age > deletePlanFor {
 		return problem.New(problem.Conflict, "This plan to delete is "+about(age)+" old: what has these VMIDs by now may be something else.", "Make a new plan.")
 	}
-	return s.engine.Start(ctx, string(v.User.ID), id)
+	e := s.jobEntry(v, address, audit.JobBegin, j)
+	e.Detail = "Planned " + j.CreatedAt.UTC().Format(time.DateTime) + " UTC"
+	if j.Address != "" {
+		e.Detail += " from " + j.Address
+	}
+	e.Detail += "."
+	return s.engine.Start(ctx, string(v.User.ID), id, address, &e)
 }
 
 // Cancel leaves the rest of a job undone. What Proxmox works on already is followed to its end.
-func (s *Service) Cancel(ctx context.Context, v account.Viewer, id job.ID) error {
-	return s.engine.Cancel(ctx, string(v.User.ID), id)
+func (s *Service) Cancel(ctx context.Context, v account.Viewer, address string, id job.ID) error {
+	j, err := s.store.Job(ctx, string(v.User.ID), id)
+	if err != nil {
+		return err
+	}
+	e := s.jobEntry(v, address, audit.JobCancel, j)
+	return s.engine.Cancel(ctx, string(v.User.ID), id, &e)
+}
+
+// jobEntry is what the trail says of a person's hand on a whole job.
+func (s *Service) jobEntry(v account.Viewer, address string, kind audit.Kind, j job.Job) audit.Entry {
+	return audit.Entry{ID: newID(), At: s.now(), Owner: string(v.User.ID), Actor: v.User.PVEUser, Address: address, Kind: kind, Result: audit.OK, Subject: j.Title}
 }
 
 // Retry plans anew what ended badly in a job, judged by the picture as it is now, and returns the new job.

@@ -124,6 +124,7 @@ func (r *run) confirm(ctx context.Context, c Call, f fate) (reached, gone bool, 
 		if time.Since(began) > limit || r.cancelled() {
 			return false, false, nil
 		}
+		r.keepLog(ctx) // the end may be far
 		if err := r.pause(ctx, wait); err != nil {
 			return false, false, err
 		}

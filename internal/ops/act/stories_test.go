@@ -224,7 +224,7 @@ func TestManyDeletionsOnOneStorage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	for _, st := range y.ended(id) {
@@ -304,8 +304,8 @@ func TestNobodyActsOnAnothersContainer(t *testing.T) {
 	_, err := y.act.Do(t.Context(), other, "", y.request(fleet.ActStart, 100))
 	wants(t, err, problem.NotFound, "")
 	id := y.do(y.request(fleet.ActStart, 100))
-	wants(t, y.act.Cancel(t.Context(), other, id), problem.NotFound, "")
-	wants(t, y.act.Begin(t.Context(), other, id), problem.NotFound, "")
+	wants(t, y.act.Cancel(t.Context(), other, "198.51.100.9", id), problem.NotFound, "")
+	wants(t, y.act.Begin(t.Context(), other, "198.51.100.9", id), problem.NotFound, "")
 	_, err = y.act.Retry(t.Context(), other, "198.51.100.7", id)
 	wants(t, err, problem.NotFound, "")
 	_, err = y.act.Force(t.Context(), other, "", id, 0)
@@ -343,7 +343,7 @@ func (y *yard) planned(action fleet.Action, want string) {
 	if j := y.job(id); j.State != job.Planned || len(y.act.Busy(y.cluster.Owner)) != 0 {
 		y.Errorf("a plan is %s, busy %v", j.State, y.act.Busy(y.cluster.Owner))
 	}
-	if err := y.act.Begin(y.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(y.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		y.Fatal(err)
 	}
 	steps := y.ended(id)
@@ -416,7 +416,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	y.ended(id)
@@ -431,7 +431,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 	if j := y.job(again); j.State != job.Planned || j.Retries != id || j.Tally.Total() != 1 {
 		t.Errorf("%+v", j)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, again); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.7", again); err != nil {
 		t.Fatal(err)
 	}
 	if st := y.ended(again)[0]; st.State != job.Done || st.Subject != y.id(101).String() {
@@ -455,13 +455,13 @@ func TestCancelLeavesTheRestAndFollowsWhatWasBegun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	signal, leave := y.jobs.Subscribe(y.cluster.Owner)
 	defer leave()
 	y.until("four are under way", signal, func() bool { return y.lab.Requests().Calls["POST /nodes/{node}/lxc/{vmid}/status/stop"] >= 4 })
-	if err := y.act.Cancel(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Cancel(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	y.ended(id)
@@ -489,7 +489,7 @@ func TestManyStayWithinTheLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	y.ended(id)
@@ -500,5 +500,34 @@ func TestManyStayWithinTheLimits(t *testing.T) {
 		if most := y.lab.MostAtOnce(n.Name()); most > 4 || most < 2 {
 			t.Errorf("%s had %d tasks at once", n.Name(), most)
 		}
+	}
+}
+
+// A plan may lie open for a day: who pressed Begin, when, and from where, is what the trail has to say.
+func TestTheTrailSaysWhoBeganAPlan(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100, 101)})
+	id, err := y.act.Plan(t.Context(), y.viewer, "192.0.2.7", y.request(fleet.ActStart, 100, 101))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
+		t.Fatal(err)
+	}
+	y.ended(id)
+	entries, err := y.store.AuditEntries(t.Context(), audit.Filter{Owner: y.cluster.Owner})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[audit.Kind]int{}
+	for _, e := range entries {
+		if kinds[e.Kind]++; e.Address != "198.51.100.9" || e.Actor != "ann@pve" {
+			t.Errorf("%s %s by %s from %s", e.Kind, e.Result, e.Actor, e.Address)
+		}
+		if e.Kind == audit.JobBegin && (e.Subject != "Start 2 containers" || !strings.Contains(e.Detail, "from 192.0.2.7")) {
+			t.Errorf("%s: %s", e.Subject, e.Detail)
+		}
+	}
+	if kinds[audit.JobBegin] != 1 || kinds[audit.ContainerStart] != 4 {
+		t.Errorf("the trail has %v", kinds)
 	}
 }

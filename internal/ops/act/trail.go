@@ -2,8 +2,6 @@ package act
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"berth/internal/account"
 	"berth/internal/audit"
@@ -13,36 +11,38 @@ import (
 
 func accountID(owner string) account.UserID { return account.UserID(owner) }
 
-// intend writes the intent into the trail. When it cannot be written nothing is done.
-func (r *run) intend(ctx context.Context) error {
-	if r.memo.Intent != "" {
-		return nil
+// intend keeps, in one piece, what is about to be asked of Proxmox and the trail's
+// word of it. When that cannot be written nothing is done.
+func (r *run) intend(ctx context.Context, about memo) error {
+	if about.Intent != "" { // a second call for the same thing
+		r.memo = about
+		return r.h.Memo(ctx, r.memo)
 	}
-	e, err := r.s.store.Audit(ctx, r.entry(audit.Intent))
-	if err != nil {
+	e := r.entry(audit.Intent)
+	about.Intent = e.ID
+	if err := r.h.Intend(ctx, about, e); err != nil {
+		if ctx.Err() != nil || isTaken(err) {
+			return err
+		}
 		r.s.log.Error("an intent was not written, so nothing is done", "job", string(r.step.Job), "step", r.step.N, "err", err)
 		p := nothingDone(problem.Failed, "Berth could not write its audit trail.")
 		p.Err = err
 		return p
 	}
-	r.memo.Intent = e.ID
+	r.memo = about
 	return nil
 }
 
 func (r *run) entry(result audit.Result) audit.Entry {
-	return audit.Entry{ID: newID(), At: r.s.now(), Owner: r.step.Owner, Actor: r.step.Actor, Address: r.args.Address,
+	return audit.Entry{ID: newID(), At: r.s.now(), Owner: r.step.Owner, Actor: r.step.Actor, Address: r.h.Address(),
 		Kind: audit.Kind("container." + r.step.Kind), Result: result, Subject: r.title, Cluster: r.step.Group}
 }
 
 // result ends the intent, or, when Proxmox was not asked for anything, is a line of its own.
-func (r *run) result(ctx context.Context, out Outcome) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
+func (r *run) result(out Outcome) audit.Entry {
 	e := r.entry(auditResult(out))
 	e.Of, e.Detail, e.UPID = r.memo.Intent, out.Detail, r.memo.UPID
-	if _, err := r.s.store.Audit(ctx, e); err != nil && !errors.Is(err, context.Canceled) {
-		r.s.log.Error("a result is missing in the audit trail", "intent", e.Of, "result", string(e.Result), "err", err)
-	}
+	return e
 }
 
 func auditResult(out Outcome) audit.Result {

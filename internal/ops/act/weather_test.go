@@ -74,7 +74,7 @@ func TestASmallToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := y.act.Begin(t.Context(), y.viewer, id); err != nil {
+	if err := y.act.Begin(t.Context(), y.viewer, "198.51.100.9", id); err != nil {
 		t.Fatal(err)
 	}
 	for _, st := range y.ended(id) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"berth/internal/audit"
 	"berth/internal/fleet"
 	"berth/internal/job"
 	"berth/internal/problem"
@@ -14,7 +15,11 @@ import (
 // keeps is durable when the method returns.
 type Handle interface {
 	Step() job.Step
+	// Address is that of the person who had the job begun.
+	Address() string
 	Memo(ctx context.Context, v any) error
+	// Intend is Memo of what is about to be done, in one piece with the trail's entry of it.
+	Intend(ctx context.Context, memo any, intent audit.Entry) error
 	Recall(v any) bool
 	// Task keeps the id of Proxmox's task together with a memo.
 	Task(ctx context.Context, upid string, memo any) error
@@ -23,15 +28,22 @@ type Handle interface {
 	// Order gives steps of the same job and group that wait another wave, by their number.
 	Order(ctx context.Context, waves map[int]int) error
 	Cancelled() <-chan struct{}
+	// Held reports whether no other replica can have taken the step up.
+	Held() bool
+	// Guard gives a context that ends, at the latest, when Held does.
+	Guard(ctx context.Context) (context.Context, context.CancelFunc)
 	// Enter waits for a place in a further lane of the group.
 	Enter(ctx context.Context, lane string, limit int) (leave func(), err error)
 }
 
-// Outcome is how a step ended. The zero Outcome is no end: it is taken up again later.
+// Outcome is how a step ended. The zero Outcome is no end: it is taken up again
+// later. Lines, the last of its log, and Entry, for the trail, are kept in one piece with the end.
 type Outcome struct {
 	State  job.StepState
 	Detail string
 	Kind   problem.Kind
+	Lines  []string
+	Entry  *audit.Entry
 }
 
 // Kinds are the kinds of steps that Run carries out.
@@ -70,6 +82,8 @@ type run struct {
 	title string
 	link  *link
 	memo  memo
+	// unkept are lines of the task's log that are still to be kept.
+	unkept []string
 	// node is where the container is; state what it said last.
 	node  string
 	state State
@@ -168,8 +182,10 @@ func (r *run) end(ctx context.Context, out Outcome, err error) Outcome {
 		out = Outcome{State: job.Failed, Detail: p.Sentence(), Kind: p.Kind}
 	}
 	if r.step.Kind != prepareKind {
-		r.result(ctx, out)
+		e := r.result(out)
+		out.Entry = &e
 	}
+	out.Lines = r.unkept
 	return out
 }
 

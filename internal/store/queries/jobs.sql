@@ -19,7 +19,7 @@ SELECT * FROM jobs WHERE owner = $1 AND id = $2;
 UPDATE jobs SET state = state WHERE owner = $1 AND id = $2;
 
 -- name: BeginJob :execrows
-UPDATE jobs SET state = 'running', started_at = $3 WHERE owner = $1 AND id = $2 AND state = 'planned';
+UPDATE jobs SET state = 'running', started_at = $3, address = $4 WHERE owner = $1 AND id = $2 AND state = 'planned';
 
 -- name: ClaimSubjects :exec
 INSERT INTO job_claims (subject, job_id)
@@ -48,7 +48,7 @@ SELECT DISTINCT s.group_id FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE j.state = 'running' AND s.state IN ('waiting', 'active');
 
 -- name: OpenSteps :many
-SELECT s.*, j.chain, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
+SELECT s.*, j.chain, j.address, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
 FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active')
 ORDER BY j.created_at, s.job_id, s.wave, s.n;

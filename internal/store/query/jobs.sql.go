@@ -139,17 +139,23 @@ func (q *Queries) BadSteps(ctx context.Context, arg BadStepsParams) ([]JobStep, 
 }
 
 const beginJob = `-- name: BeginJob :execrows
-UPDATE jobs SET state = 'running', started_at = $3 WHERE owner = $1 AND id = $2 AND state = 'planned'
+UPDATE jobs SET state = 'running', started_at = $3, address = $4 WHERE owner = $1 AND id = $2 AND state = 'planned'
 `
 
 type BeginJobParams struct {
 	Owner     string
 	ID        string
 	StartedAt int64
+	Address   string
 }
 
 func (q *Queries) BeginJob(ctx context.Context, arg BeginJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, beginJob, arg.Owner, arg.ID, arg.StartedAt)
+	result, err := q.db.ExecContext(ctx, beginJob,
+		arg.Owner,
+		arg.ID,
+		arg.StartedAt,
+		arg.Address,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -677,7 +683,7 @@ func (q *Queries) OpenGroups(ctx context.Context) ([]string, error) {
 }
 
 const openSteps = `-- name: OpenSteps :many
-SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, j.chain, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
+SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, j.chain, j.address, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
 FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active')
 ORDER BY j.created_at, s.job_id, s.wave, s.n
@@ -708,6 +714,7 @@ type OpenStepsRow struct {
 	LogLines    int64
 	LogBytes    int64
 	Chain       bool
+	Address     string
 	StopAt      int64
 	CreatedAt   int64
 	Steps       int64
@@ -747,6 +754,7 @@ func (q *Queries) OpenSteps(ctx context.Context, groupID string) ([]OpenStepsRow
 			&i.LogLines,
 			&i.LogBytes,
 			&i.Chain,
+			&i.Address,
 			&i.StopAt,
 			&i.CreatedAt,
 			&i.Steps,

@@ -3,12 +3,14 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"berth/internal/account"
+	"berth/internal/audit"
 	"berth/internal/job"
 	"berth/internal/problem"
 )
@@ -87,7 +89,7 @@ func tryJobLife(b *bench) {
 	equal(b, "cut", len(lines[1].Text) < 17<<10 && strings.HasSuffix(lines[1].Text, "(4096 bytes more)"), true)
 
 	b.clock.Move(time.Second)
-	b.must(b.EndStep(b.ctx, o, "one", job.Failed, "It failed.", "failed", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, o, "one", job.End{State: job.Failed, Detail: "It failed.", Problem: "failed", At: b.clock.Now()}))
 	got, err := b.Job(b.ctx, string(ann.ID), id)
 	b.must(err)
 	equal(b, "still runs", got.State, job.Running)
@@ -99,7 +101,7 @@ func tryJobLife(b *bench) {
 	equal(b, "jobs", board.Jobs, 1)
 
 	o = b.take(id, 1, "one")
-	b.must(b.EndStep(b.ctx, o, "one", job.Warned, "Done, with a warning.", "", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, o, "one", job.End{State: job.Warned, Detail: "Done, with a warning.", At: b.clock.Now()}))
 	got, err = b.Job(b.ctx, string(ann.ID), id)
 	b.must(err)
 	equal(b, "finished", got.State, job.Finished)
@@ -128,11 +130,11 @@ func tryJobClaims(b *bench) {
 	planned, err := b.submit(ann, job.Planned, "lab/105", "lab/106")
 	b.must(err)
 	equal(b, "a plan claims nothing", b.states(ann, planned), "waiting waiting")
-	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, b.clock.Now(), says))
+	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, job.Begin{At: b.clock.Now()}, says))
 	equal(b, "when it begins it does", b.states(ann, planned), "skipped waiting")
-	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, b.clock.Now(), says))
+	b.must(b.BeginJob(b.ctx, string(ann.ID), planned, job.Begin{At: b.clock.Now()}, says))
 
-	b.must(b.EndStep(b.ctx, begun, "one", job.Done, "", "", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, begun, "one", job.End{State: job.Done, At: b.clock.Now()}))
 	again, err := b.submit(ann, job.Running, "lab/104")
 	b.must(err)
 	equal(b, "free again", b.states(ann, again), "waiting")
@@ -150,7 +152,7 @@ func tryJobOfThousands(b *bench) {
 	began := time.Now()
 	for n := range 10 {
 		o := b.take(id, n, "r1")
-		b.must(b.EndStep(b.ctx, o, "r1", job.Done, "Done.", "", b.clock.Now()))
+		b.must(b.EndStep(b.ctx, o, "r1", job.End{State: job.Done, Detail: "Done.", At: b.clock.Now()}))
 	}
 	if took := time.Since(began); took > 10*time.Second {
 		b.Errorf("ten steps of %d took %s", len(subjects), took)
@@ -196,16 +198,64 @@ func tryJobFencing(b *bench) {
 	now := b.clock.Now()
 	for what, err := range map[string]error{
 		"note": b.NoteStep(b.ctx, id, 0, "dead", []byte("{}"), "UPID:"), "say": b.SayStep(b.ctx, id, 0, "dead", "x"),
-		"log": b.AddStepLines(b.ctx, id, 0, "dead", now, []string{"x"}), "end": b.EndStep(b.ctx, o, "dead", job.Done, "", "", now),
+		"log": b.AddStepLines(b.ctx, id, 0, "dead", now, []string{"x"}), "end": b.EndStep(b.ctx, o, "dead", job.End{State: job.Done, At: now}),
 	} {
 		if !errors.Is(err, job.ErrTaken) {
 			b.Errorf("%s by who lost it: %v", what, err)
 		}
 	}
-	b.must(b.EndStep(b.ctx, o, "alive", job.Done, "", "", now))
+	b.must(b.EndStep(b.ctx, o, "alive", job.End{State: job.Done, At: now}))
 	if _, err := b.TakeStep(b.ctx, id, 0, "alive", now); !errors.Is(err, job.ErrTaken) {
 		b.Errorf("taking what ended: %v", err)
 	}
+}
+
+// tryJobTrail: what the trail says of a step is written in one piece with it, by
+// who has it, and once.
+func tryJobTrail(b *bench) {
+	ann := b.person("trail")
+	trail := func() (said []string) {
+		entries, err := b.AuditEntries(b.ctx, audit.Filter{Owner: string(ann.ID)})
+		b.must(err)
+		for _, e := range slices.Backward(entries) {
+			said = append(said, string(e.Kind)+" "+string(e.Result)+" "+e.Address)
+		}
+		return said
+	}
+	entry := func(kind audit.Kind, r audit.Result) *audit.Entry {
+		return &audit.Entry{Owner: string(ann.ID), Kind: kind, Result: r, Address: "198.51.100.9"}
+	}
+	id, err := b.submit(ann, job.Planned, "lab/104", "lab/105")
+	b.must(err)
+	begin := job.Begin{At: b.clock.Now(), Address: "198.51.100.9", Entry: entry(audit.JobBegin, audit.OK)}
+	b.must(b.BeginJob(b.ctx, string(ann.ID), id, begin, says))
+	b.must(b.BeginJob(b.ctx, string(ann.ID), id, begin, says)) // it was begun
+	o := b.take(id, 0, "one")
+	equal(b, "who began it", o.Address, "198.51.100.9")
+	intent, result := *entry(audit.ContainerStart, audit.Intent), entry(audit.ContainerStart, audit.OK)
+	end := job.End{State: job.Done, At: b.clock.Now(), Lines: []string{"first", "last"}, Entry: result}
+	for range 2 { // the second finds that it is done
+		if err := b.IntendStep(b.ctx, id, 0, "two", []byte("{}"), intent); !errors.Is(err, job.ErrTaken) {
+			b.Errorf("an intent of who does not have the step: %v", err)
+		}
+		if err := b.EndStep(b.ctx, o, "two", end); !errors.Is(err, job.ErrTaken) {
+			b.Errorf("an end by who does not have the step: %v", err)
+		}
+	}
+	b.must(b.IntendStep(b.ctx, id, 0, "one", []byte(`{"verb":"start"}`), intent))
+	b.must(b.EndStep(b.ctx, o, "one", end))
+	if err := b.EndStep(b.ctx, o, "one", end); !errors.Is(err, job.ErrTaken) {
+		b.Errorf("ended again: %v", err)
+	}
+	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now(), entry(audit.JobCancel, audit.OK)))
+	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now(), entry(audit.JobCancel, audit.OK)))
+	equal(b, "the trail", trail(), []string{"job.begin ok 198.51.100.9", "container.start intent 198.51.100.9", "container.start ok 198.51.100.9", "job.cancel ok 198.51.100.9"})
+	lines, err := b.StepLines(b.ctx, string(ann.ID), id, 0, 0)
+	b.must(err)
+	equal(b, "lines", len(lines), 2)
+	_, broken, err := b.VerifyAudit(b.ctx)
+	b.must(err)
+	equal(b, "broken at", broken, 0)
 }
 
 func tryJobOrder(b *bench) {
@@ -229,21 +279,21 @@ func tryJobStop(b *bench) {
 	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")
 	b.must(err)
 	o := b.take(id, 0, "one")
-	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now()))
+	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now(), nil))
 	equal(b, "the rest", b.states(ann, id), "active cancelled cancelled")
 	open, err := b.OpenSteps(b.ctx, "lab")
 	b.must(err)
 	equal(b, "is told", len(open) == 1 && open[0].Stopping, true)
 	_, err = b.submit(ann, job.Running, "lab/105")
 	b.must(err)
-	b.must(b.EndStep(b.ctx, o, "one", job.Done, "", "", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, o, "one", job.End{State: job.Done, At: b.clock.Now()}))
 	got, err := b.Job(b.ctx, string(ann.ID), id)
 	b.must(err)
 	equal(b, "finished", got.State, job.Finished)
 
 	plan, err := b.submit(ann, job.Planned, "lab/107")
 	b.must(err)
-	b.must(b.StopJob(b.ctx, string(ann.ID), plan, b.clock.Now()))
+	b.must(b.StopJob(b.ctx, string(ann.ID), plan, b.clock.Now(), nil))
 	equal(b, "a plan given up", b.states(ann, plan), "cancelled")
 }
 
@@ -255,11 +305,11 @@ func tryJobChain(b *bench) {
 	}
 	id, err := b.SubmitJob(b.ctx, job.Job{ID: job.ID(ID()), Owner: string(ann.ID), Kind: "create", Chain: true, State: job.Running}, steps, says)
 	b.must(err)
-	b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", job.Done, "", "", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", job.End{State: job.Done, At: b.clock.Now()}))
 	if _, err := b.submit(ann, job.Running, "lab/104"); !problem.Is(err, problem.Conflict) {
 		b.Errorf("the subject is free between two steps of a chain: %v", err)
 	}
-	b.must(b.EndStep(b.ctx, b.take(id, 1, "one"), "one", job.Failed, "no", "failed", b.clock.Now()))
+	b.must(b.EndStep(b.ctx, b.take(id, 1, "one"), "one", job.End{State: job.Failed, Detail: "no", Problem: "failed", At: b.clock.Now()}))
 	equal(b, "after a bad end", b.states(ann, id), "done failed skipped")
 	_, err = b.submit(ann, job.Running, "lab/104")
 	b.must(err)
@@ -273,8 +323,8 @@ func tryJobsOfOthers(b *bench) {
 	b.must(b.AddStepLines(b.ctx, id, 0, "one", b.clock.Now(), []string{"hers"}))
 	his := string(bob.ID)
 	for what, err := range map[string]error{
-		"read": second(b.Job(b.ctx, his, id)), "begin": b.BeginJob(b.ctx, his, id, b.clock.Now(), says),
-		"stop": b.StopJob(b.ctx, his, id, b.clock.Now()), "dismiss": b.DismissStep(b.ctx, his, id, 0, b.clock.Now()),
+		"read": second(b.Job(b.ctx, his, id)), "begin": b.BeginJob(b.ctx, his, id, job.Begin{At: b.clock.Now()}, says),
+		"stop": b.StopJob(b.ctx, his, id, b.clock.Now(), nil), "dismiss": b.DismissStep(b.ctx, his, id, 0, b.clock.Now()),
 	} {
 		if !problem.Is(err, problem.NotFound) {
 			b.Errorf("%s: %v", what, err)
@@ -307,7 +357,7 @@ func tryJobFilters(b *bench) {
 		if i == 1 {
 			state = job.Failed
 		}
-		b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", state, "", "", b.clock.Now()))
+		b.must(b.EndStep(b.ctx, b.take(id, 0, "one"), "one", job.End{State: state, At: b.clock.Now()}))
 		ids = append(ids, id)
 	}
 	owner := string(ann.ID)
@@ -345,7 +395,7 @@ func tryJobFilters(b *bench) {
 	b.must(err)
 	equal(b, "those that run are kept", len(jobs), 3)
 	for _, id := range ids {
-		b.must(b.StopJob(b.ctx, owner, id, b.clock.Now()))
+		b.must(b.StopJob(b.ctx, owner, id, b.clock.Now(), nil))
 	}
 	b.must(b.PruneJobs(b.ctx, b.clock.Now().Add(-time.Second), time.Time{}))
 	jobs, err = b.Jobs(b.ctx, job.Filter{Owner: owner})

@@ -41,6 +41,7 @@ var cases = map[string]func(*bench){
 	"JobOnce":             tryJobOnce,
 	"JobOfThousands":      tryJobOfThousands,
 	"JobFencing":          tryJobFencing,
+	"JobTrail":            tryJobTrail,
 	"JobOrder":            tryJobOrder,
 	"JobStop":             tryJobStop,
 	"JobChain":            tryJobChain,

@@ -104,7 +104,7 @@ type group struct {
 const containers = "containers"
 
 var groups = []group{
-	{containers, "Containers", []string{"container"}},
+	{containers, "Containers", []string{"container", "job"}},
 	{"sign-in", "Signing in", []string{"session"}},
 	{"nodes", "Nodes", []string{"cluster", "node"}},
 	{"templates", "Templates and packages", []string{"template", "bucket"}},

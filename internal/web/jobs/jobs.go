@@ -17,8 +17,8 @@ import (
 
 // Verbs is what a person has done about a job. What is absent or another's is a Missing problem.
 type Verbs interface {
-	Begin(ctx context.Context, v account.Viewer, id job.ID) error
-	Cancel(ctx context.Context, v account.Viewer, id job.ID) error
+	Begin(ctx context.Context, v account.Viewer, address string, id job.ID) error
+	Cancel(ctx context.Context, v account.Viewer, address string, id job.ID) error
 	// Retry plans anew what failed.
 	Retry(ctx context.Context, v account.Viewer, address string, id job.ID) (job.ID, error)
 	Dismiss(ctx context.Context, v account.Viewer, id job.ID, n int) error

@@ -50,10 +50,10 @@ func (f *fake) note(what string, id job.ID, n int) error {
 	return f.refuse
 }
 
-func (f *fake) Begin(_ context.Context, _ account.Viewer, id job.ID) error {
+func (f *fake) Begin(_ context.Context, _ account.Viewer, _ string, id job.ID) error {
 	return f.note("begin", id, -1)
 }
-func (f *fake) Cancel(_ context.Context, _ account.Viewer, id job.ID) error {
+func (f *fake) Cancel(_ context.Context, _ account.Viewer, _ string, id job.ID) error {
 	return f.note("cancel", id, -1)
 }
 func (f *fake) Retry(_ context.Context, _ account.Viewer, _ string, id job.ID) (job.ID, error) {

@@ -18,7 +18,7 @@ func (p *Pages) begin(w http.ResponseWriter, r *http.Request) error {
 	if isDelete(j) {
 		return problem.New(problem.Invalid, "A job that deletes is not begun this way.", "Open the job and begin it there.")
 	}
-	return p.told(w, r, p.o.Verbs.Begin(r.Context(), kit.ViewerOf(r.Context()), j.ID), "", kit.URL.Job(j.ID))
+	return p.told(w, r, p.o.Verbs.Begin(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), j.ID), "", kit.URL.Job(j.ID))
 }
 
 // destroy starts a planned delete, once its size was typed.
@@ -33,11 +33,11 @@ func (p *Pages) destroy(w http.ResponseWriter, r *http.Request) error {
 	if want := newView(j, steps, -1, p.o.Now()).phrase(); r.PostFormValue("phrase") != want {
 		return p.draw(w, r, http.StatusUnprocessableEntity, j, steps, -1, problem.Field("phrase", "Type “"+want+"”."))
 	}
-	return p.told(w, r, p.o.Verbs.Begin(r.Context(), kit.ViewerOf(r.Context()), j.ID), "", kit.URL.Job(j.ID))
+	return p.told(w, r, p.o.Verbs.Begin(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), j.ID), "", kit.URL.Job(j.ID))
 }
 
 func (p *Pages) cancel(w http.ResponseWriter, r *http.Request) error {
-	err := p.o.Verbs.Cancel(r.Context(), kit.ViewerOf(r.Context()), idOf(r))
+	err := p.o.Verbs.Cancel(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), idOf(r))
 	return p.told(w, r, err, "What had not begun is left undone.", kit.URL.Job(idOf(r)))
 }
 
