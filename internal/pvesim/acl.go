@@ -197,6 +197,8 @@ func (c *Cluster) permit(ep *endpoint, cl *call) error {
 		}
 	case "perm-modify":
 		return c.permitModify(cl.who, normalPath(fill(p.path, cl.args)))
+	case "own":
+		return p.check(cl)
 	case "token-owner":
 		if cl.who != cl.args["userid"] && !c.may(cl.who, "/access/groups", "User.Modify") {
 			return errForbidden

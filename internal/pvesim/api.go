@@ -21,11 +21,12 @@ type endpoint struct {
 
 // permission is Proxmox's declaration of who may call: "world", "all" (any
 // login), "perm" (privileges on a path), "perm-any" (one of them),
-// "perm-modify" or "token-owner".
+// "perm-modify", "token-owner", or "own" with a check in code.
 type permission struct {
 	kind  string
 	path  string
 	privs []string
+	check func(*call) error // of the kind "own": what no declaration says
 }
 
 var (
@@ -41,6 +42,8 @@ func needs(path string, privs ...string) permission {
 func needsAny(path string, privs ...string) permission {
 	return permission{kind: "perm-any", path: path, privs: privs}
 }
+
+func checked(by func(*call) error) permission { return permission{kind: "own", check: by} }
 
 // call is one request on its way to its handler.
 type call struct {
@@ -98,20 +101,16 @@ type slow struct {
 // download is an answer to be saved as a file.
 type download struct{ name, body string }
 
-const apiPrefix = "/api2/json"
-
 // answer takes one request through Proxmox's stages: authentication, the
 // table, privileges, passing on, parameters, the handler.
 func (n *Node) answer(req *http.Request, body []byte) *reply {
 	c, s := n.cluster, n.cluster.sim
-	path := req.URL.Path
-	rel, inAPI := strings.CutPrefix(path, apiPrefix)
-	if !inAPI || rel != "" && rel[0] != '/' {
-		if other, ok := strings.CutPrefix(path, "/api2/"); ok {
-			format, rest, _ := strings.Cut(other, "/")
-			return plain(501, "no formatter for uri /"+rest+", "+format)
-		}
-		return n.notAPI(path)
+	rel, form, inAPI := splitURI(req.URL.Path)
+	if !inAPI {
+		return n.notAPI(req.URL.Path)
+	}
+	if !form.known() {
+		return plain(501, "no formatter for uri "+rel+", "+string(form))
 	}
 	if isJSON(req) && len(body) > 0 && !json.Valid(body) {
 		msg := fmt.Sprintf(`malformed JSON string, neither tag, array, object, number, string or atom, at character offset %d (before "(end of string)") at /usr/share/perl5/PVE/APIServer/AnyEvent.pm line 934.`, len(body))
@@ -133,24 +132,24 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 	}
 	if err := c.authenticate(cl, req, ep); err != nil {
 		err.after = max(s.cfg.AuthDelay, 0)
-		return n.errorReply(err, false)
+		return n.errorReply(form, err, false)
 	}
 	if ep == nil {
-		return n.errorReply(&apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", req.Method, rel)}, false)
+		return n.errorReply(form, &apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", req.Method, rel)}, false)
 	}
 	args, err := gather(req, body, pathArgs)
 	if err != nil {
-		return n.errorReply(err, false)
+		return n.errorReply(form, err, false)
 	}
 	cl.args = args
 	data, aerr := n.perform(ep, cl)
 	if aerr != nil {
-		return n.errorReply(aerr, ep.method == "POST" && ep.path == "/access/ticket")
+		return n.errorReply(form, aerr, ep.method == "POST" && ep.path == "/access/ticket")
 	}
 	if f, cut := data.(answerCut); cut {
 		return &reply{wire: &wireFault{kind: "cut", fault: f.fault}}
 	}
-	rep := n.dataReply(ep, cl, data)
+	rep := n.dataReply(form, ep, cl, data)
 	if rep == nil || n.hold(ep, "after") {
 		return nil
 	}
@@ -229,27 +228,29 @@ func (n *Node) pass(ep *endpoint, cl *call) error {
 	return failed("hostname lookup '%s' failed - failed to get address info for: %s: Temporary failure in name resolution", name, name)
 }
 
-func (n *Node) dataReply(ep *endpoint, cl *call, data any) *reply {
+func (n *Node) dataReply(form respForm, ep *endpoint, cl *call, data any) *reply {
 	if d, ok := data.(download); ok {
 		return &reply{status: 200, reason: "OK", body: []byte(d.body), ctype: "text/plain", protected: ep.protected,
 			proxied: ep.onNode && cl.node != n && ep.method == "GET", extra: `Content-Disposition: attachment; filename="` + d.name + "\"\r\n"}
 	}
 	o := obj{{"data", data}}
 	if ct, ok := data.(counted); ok {
-		o = obj{{"data", ct.data}, {"total", ct.total}}
+		o = obj{{"data", ct.data}}.withIf(ct.total > 0, "total", ct.total) // Perl takes 0 for nothing
 	}
+	o = o.withIf(form.forScripts(), "success", 1)
 	if !n.cluster.sim.pause(cl.node.slowness()) {
 		return nil
 	}
 	return &reply{
-		status: 200, reason: "OK", body: appendJSON(nil, o), ctype: "application/json;charset=UTF-8",
+		status: 200, reason: "OK", body: form.write(o), ctype: form.contentType(),
 		protected: ep.protected, proxied: ep.onNode && cl.node != n && ep.method == "GET",
 	}
 }
 
-// errorReply writes a refusal. In the ticket call a 401 has a body, elsewhere
-// only the reason phrase.
-func (n *Node) errorReply(err error, ticketCall bool) *reply {
+// errorReply writes a refusal. Outside of the ticket call a 401 has no body, only
+// the reason phrase. The web page's own form is always a 200, with the status
+// within.
+func (n *Node) errorReply(form respForm, err error, ticketCall bool) *reply {
 	e, ok := err.(*apiError)
 	if !ok {
 		e = &apiError{status: 500, message: err.Error() + "\n"}
@@ -269,7 +270,11 @@ func (n *Node) errorReply(err error, ticketCall bool) *reply {
 		}
 		o = o.with("errors", bad)
 	}
-	rep.body, rep.ctype = appendJSON(nil, o), "application/json;charset=UTF-8"
+	if form.forScripts() {
+		o = o.with("success", 0).with("status", e.status)
+		rep.status, rep.reason = 200, "OK"
+	}
+	rep.body, rep.ctype = form.write(o), form.contentType()
 	return rep
 }
 
@@ -286,6 +291,9 @@ func (n *Node) notAPI(path string) *reply {
 // lookup finds the row for a method and path, with the arguments in the path.
 func lookup(method, rel string) (*endpoint, map[string]string) {
 	parts := strings.Split(strings.Trim(rel, "/"), "/")
+	if len(parts) > contentDepth && parts[2] == "storage" && parts[4] == "content" { // a volume's name has slashes of its own
+		parts = append(parts[:contentDepth:contentDepth], strings.Join(parts[contentDepth:], "/"))
+	}
 	for _, ep := range table[method][len(parts)] {
 		args := map[string]string{}
 		if matches(ep.path, parts, args) {
@@ -295,9 +303,11 @@ func lookup(method, rel string) (*endpoint, map[string]string) {
 	return nil, nil
 }
 
+const contentDepth = 5 // of nodes/NODE/storage/STORAGE/content
+
 func matches(pattern string, parts []string, args map[string]string) bool {
 	for i, p := range strings.Split(pattern[1:], "/") {
-		if p[0] == '{' {
+		if strings.HasPrefix(p, "{") {
 			args[p[1:len(p)-1]] = parts[i]
 			continue
 		}
@@ -312,7 +322,7 @@ func matches(pattern string, parts []string, args map[string]string) bool {
 var table = map[string]map[int][]*endpoint{}
 
 func init() {
-	for _, group := range [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints} {
+	for _, group := range allEndpoints() {
 		for i := range group {
 			ep := &group[i]
 			if table[ep.method] == nil {
@@ -322,6 +332,12 @@ func init() {
 			table[ep.method][n] = append(table[ep.method][n], ep)
 		}
 	}
+}
+
+// allEndpoints are the groups of rows; of two that fit a path the first counts.
+func allEndpoints() [][]endpoint {
+	return [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints,
+		userEndpoints, poolEndpoints, optionEndpoints, hostEndpoints, storageEndpoints, contentEndpoints, machineEndpoints, emptyEndpoints(), indexEndpoints()}
 }
 
 // unescape undoes the percent form that a ticket or UPID may arrive in.

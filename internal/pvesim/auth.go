@@ -34,6 +34,9 @@ type user struct {
 	locked   bool
 	comment  string
 	email    string
+
+	firstname, lastname string
+
 	disabled bool
 	expire   int64
 	tokens   map[string]*token

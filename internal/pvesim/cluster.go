@@ -183,26 +183,6 @@ func (c *Cluster) poolRows(cl *call) []obj {
 	return rows
 }
 
-func (c *Cluster) storageRows(cl *call) []obj {
-	rows := []obj{}
-	for _, n := range c.nodes {
-		for _, s := range []struct {
-			name, plugin, content string
-		}{{"local", "dir", "backup,iso,vztmpl"}, {"local-lvm", "lvmthin", "images,rootdir"}} {
-			if !c.may(cl.who, "/storage/"+s.name, "Datastore.Audit") || c.faultOn("permission-lost", cl.via) {
-				continue
-			}
-			total := n.disk()
-			used := int64(float64(total) * (0.2 + 0.5*unit(uint64(n.index), uint64(len(s.name)))))
-			rows = append(rows, obj{
-				{"id", "storage/" + n.spec.Name + "/" + s.name}, {"node", n.spec.Name}, {"storage", s.name}, {"type", "storage"},
-				{"status", "available"}, {"plugintype", s.plugin}, {"content", s.content}, {"shared", 0}, {"disk", used}, {"maxdisk", total},
-			})
-		}
-	}
-	return rows
-}
-
 func (c *Cluster) zoneRows(cl *call) []obj {
 	rows := []obj{}
 	if !c.mayAny(cl.who, "/sdn/zones/localnetwork", "SDN.Audit", "SDN.Use") {

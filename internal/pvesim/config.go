@@ -30,6 +30,19 @@ type ClusterSpec struct {
 	Users      []UserSpec  // root@pam is added where missing, with a password of its own
 	Realms     []RealmSpec // nil: pam and pve
 	Pools      []string    // further pools without members
+	Storages   []StorageSpec
+}
+
+// StorageSpec is a storage that the members have, each for itself unless it is
+// shared. Without any there are local, a directory, and local-lvm, a thin pool.
+type StorageSpec struct {
+	ID      string
+	Type    string   // "dir", "lvmthin", "btrfs", "nfs"
+	Content []string // such as "rootdir", "vztmpl", "backup"
+	Path    string   // of one with files
+	Shared  bool
+	Nodes   []string // only these have it
+	SizeGiB int      // 0: as large as the node's disk
 }
 
 // NodeSpec is one member.

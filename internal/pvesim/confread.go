@@ -78,3 +78,5 @@ func readPending(cl *call) (any, error) {
 	shuffle(rows)
 	return rows, nil
 }
+
+var snapParam = str("snapname").as("pve-configid").upTo(40)

@@ -331,6 +331,9 @@ func (g *guest) normalVolume(key, value string) string {
 		return value
 	}
 	volume = fmt.Sprintf("%s:vm-%d-disk-%d", storage, g.vmid, len(g.volumes()))
+	if s := g.node.cluster.storage(storage); s != nil {
+		volume = s.volume(g.vmid, len(g.volumes()), false)
+	}
 	if rest != "" {
 		volume += "," + rest
 	}

@@ -59,8 +59,8 @@ func walk(at string, v any, visit func(at string, o map[string]any)) {
 				label += " " + k + "=" + s
 			}
 		}
-		if strings.Contains(at, "permissions") || strings.Contains(at, ".cap") {
-			return // keyed by paths and privileges
+		if strings.Contains(at, "permissions") || strings.Contains(at, ".cap") || strings.HasSuffix(at, ".tokens") {
+			return // keyed by paths, privileges, names
 		}
 		visit(label, v)
 		for k, x := range v {

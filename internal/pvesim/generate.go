@@ -145,7 +145,7 @@ func (g *guest) configure(cs ContainerSpec) {
 	for key, value := range map[string]string{
 		"arch": "amd64", "ostype": osTypes[mix(g.seed, 1)%uint64(len(osTypes))], "unprivileged": "1", "features": "nesting=1",
 		"cores": strconv.Itoa(max(cs.Cores, 1)), "memory": strconv.Itoa(orInt(cs.MemMiB, 512)), "swap": strconv.Itoa(cs.SwapMiB),
-		"rootfs":   fmt.Sprintf("local-lvm:vm-%d-disk-0,size=%dG", cs.VMID, orInt(cs.DiskGiB, 8)),
+		"rootfs":   fmt.Sprintf("%s,size=%dG", g.node.cluster.rootStorage().volume(cs.VMID, 0, cs.Template), orInt(cs.DiskGiB, 8)),
 		"hostname": name, "lock": cs.Lock, "description": cs.Description, "tags": strings.Join(tidyTags(cs.Tags), ";"), "net0": g.firstNet(cs.Address),
 	} {
 		if value != "" {

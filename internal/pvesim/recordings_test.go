@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // exchange is one recorded request of the live cluster and its answer.
@@ -71,6 +72,11 @@ func newStage(t *testing.T, tickets bool) *stage {
 	auditor := []ACLSpec{{Path: "/", Role: "PVEAuditor"}}
 	s := quick(t, Config{Seed: 3, TaskTime: 0.0001, Clusters: []ClusterSpec{{
 		Name: "realpve", Pools: []string{"team"},
+		Storages: []StorageSpec{
+			{ID: "local", Type: "dir", Path: "/var/lib/vz", Content: []string{"images", "rootdir", "iso", "backup", "snippets", "vztmpl"}},
+			{ID: "lbtrfs", Type: "btrfs", Path: "/var/lib/vzb", Content: []string{"images", "rootdir"}},
+			{ID: "nort", Type: "dir", Path: "/srv/nort", Content: []string{"iso", "backup"}},
+		},
 		Nodes: []NodeSpec{
 			{Name: "pve1", CPUs: 2, MemGiB: 24, VMs: 1, CTs: []ContainerSpec{
 				{VMID: 100, Name: "web1", Running: true, Tags: []string{"prod", "web"}, Pool: "team"},
@@ -86,6 +92,8 @@ func newStage(t *testing.T, tickets bool) *stage {
 		},
 	}}})
 	st := &stage{t: t, sim: s, c: s.Cluster("realpve"), callers: map[string]*caller{}, tickets: map[string]map[string]any{}, secrets: map[string]string{}}
+	st.c.noteOfPool("team", "pool of the team")
+	st.c.storage("local").archives[st.c.Node("pve1")] = []*archive{{vmid: 100, at: time.Date(2026, 11, 23, 18, 21, 10, 0, time.UTC), size: 58 << 20, notes: "web1 on pve1", conf: "arch: amd64\n", end: "tar.zst"}}
 	for id, u := range st.c.users {
 		for name, tok := range u.tokens {
 			st.secrets[id+"!"+name] = tok.secret

@@ -21,6 +21,7 @@ type param struct {
 	format   string
 	enum     []string
 	enum9    []string // further ones since 9
+	enum8    []string // where those before 9 stand in another order
 	pattern  string
 	min, max *int64
 	maxLen   int
@@ -37,8 +38,9 @@ func optStr(name string) param  { return param{name: name, typ: "string", option
 func optInt(name string) param  { return param{name: name, typ: "integer", optional: true} }
 func optBool(name string) param { return param{name: name, typ: "boolean", optional: true} }
 
-func (p param) andIn9(list ...string) param { p.enum9 = list; return p }
-func optNum(name string) param              { return param{name: name, typ: "number", optional: true} }
+func (p param) andIn9(list ...string) param  { p.enum9 = list; return p }
+func (p param) before9(list ...string) param { p.enum8 = list; return p }
+func optNum(name string) param               { return param{name: name, typ: "number", optional: true} }
 
 func (p param) to(n int64) param         { p.max = bound(n); return p }
 func (p param) made(props []param) param { p.props = props; return p }
@@ -92,6 +94,14 @@ var formats = map[string]format{
 	"pve-ipv6-config":      {regexp.MustCompile(`^(auto|dhcp|manual|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/\d{1,3})$`), "value does not look like a valid ipv6 network configuration\n"},
 	"lxc-ip-with-ll-iface": {regexp.MustCompile(`^(` + fourForm + `|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(%\w+)?)$`), "value does not look like a valid IP address or link-local IPv6 with interface\n"},
 	"pve-configid":         {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_-]+$`), "invalid configuration ID '%s'\n"},
+	"pve-poolid":           {regexp.MustCompile(`^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+){0,2}$`), "value does not look like a valid pool name\n"},
+	"pve-storage-id":       {regexp.MustCompile(`^[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9]$`), "storage ID '%s' contains illegal characters\n"},
+	"pve-storage-content":  {regexp.MustCompile(`^(none|images|rootdir|vztmpl|iso|backup|snippets|import)$`), "invalid content type '%s'\n"},
+	"pve-iface":            {regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]{1,20}([:.]\d+)?$`), "invalid network interface name '%s'\n"},
+	"storage-pair":         {regexp.MustCompile(`^([A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9])(:[A-Za-z][A-Za-z0-9._-]*[A-Za-z0-9])?$|^1$`), "storage ID '%s' contains illegal characters\n"},
+	"email-opt":            {regexp.MustCompile(`^$|^[^\s@]+@[^\s@]+$`), "value does not look like a valid email address\n"},
+	"mac-prefix":           {regexp.MustCompile(`^(?i)[0-9a-f][02468ace](:[0-9a-f]{2}){0,2}:?$`), "value is not a valid unicast MAC address prefix\n"},
+	"CIDR":                 {regexp.MustCompile(`^(` + fourForm + `/\d{1,2}|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*/\d{1,3})$`), "value does not look like a valid CIDR network\n"},
 	"pve-priv":             {regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)+$`), "invalid privilege\n"},
 }
 
@@ -175,8 +185,11 @@ func (p param) check(name, v string, major int) string {
 
 // allowed is the enumeration as a version has it.
 func (p param) allowed(major int) []string {
-	if major >= 9 {
+	switch {
+	case major >= 9:
 		return slices.Concat(p.enum, p.enum9)
+	case p.enum8 != nil:
+		return p.enum8
 	}
 	return p.enum
 }
@@ -259,7 +272,7 @@ func patternOf(p string) *regexp.Regexp {
 	if re, there := patterns.Load(p); there {
 		return re.(*regexp.Regexp)
 	}
-	ours := strings.ReplaceAll(strings.ReplaceAll(p, "(?^:", "(?:"), `\0`, `\x00`)
+	ours := strings.NewReplacer("(?^:", "(?:", "(?^i:", "(?i:", `\0`, `\x00`).Replace(p)
 	re := regexp.MustCompile(`^(?:` + ours + `)$`)
 	patterns.Store(p, re)
 	return re

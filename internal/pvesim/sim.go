@@ -46,6 +46,11 @@ type Cluster struct {
 	roles    map[string]map[string]bool
 	acl      []aclEntry
 	pools    map[string]map[int]bool
+	storages []*storage
+
+	poolNotes map[string]string
+	options   map[string]string // of the datacenter, as they were given
+
 	guests   map[int]*guest
 	tasks    map[string]*task // by UPID
 	locks    map[int]*configLock
@@ -148,6 +153,7 @@ func (s *Sim) newCluster(index int, spec ClusterSpec) (*Cluster, error) {
 			return c, err
 		}
 	}
+	c.addStorages(spec.Storages)
 	c.generate(mix(uint64(s.cfg.Seed), uint64(index)), spec, now)
 	c.addUsers(mix(uint64(s.cfg.Seed), uint64(index), 7), spec.Users)
 	return c, nil

@@ -36,6 +36,7 @@ type caller struct {
 	node   *Node
 	http   *http.Client
 	header http.Header
+	form   string // of the answers
 }
 
 func ask(t *testing.T, n *Node) *caller {
@@ -43,7 +44,7 @@ func ask(t *testing.T, n *Node) *caller {
 	pool.AppendCertsFromPEM(n.cluster.CAPEM())
 	tr := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: pool, ServerName: n.Name()}}
 	t.Cleanup(tr.CloseIdleConnections)
-	return &caller{t, n, &http.Client{Transport: tr, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}}
+	return &caller{t, n, &http.Client{Transport: tr, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, http.Header{}, "json"}
 }
 
 func (c caller) token(id, secret string) *caller {
@@ -77,7 +78,7 @@ func (c *caller) do(method, path string, form url.Values) got {
 	if form != nil {
 		body = strings.NewReader(form.Encode())
 	}
-	req, err := http.NewRequest(method, "https://"+c.node.Addr()+"/api2/json"+path, body)
+	req, err := http.NewRequest(method, "https://"+c.node.Addr()+"/api2/"+c.form+path, body)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -57,6 +57,7 @@ const (
 var usualTime = map[string]time.Duration{
 	"vzstart": 1500 * time.Millisecond, "vzstop": time.Second, "vzshutdown": 3500 * time.Millisecond,
 	"vzcreate": 1500 * time.Millisecond, "vzdestroy": 800 * time.Millisecond, "vzdump": 8 * time.Second,
+	"imgdel":    300 * time.Millisecond,
 	"vzsuspend": 2 * time.Second, "vzresume": 2 * time.Second,
 }
 
