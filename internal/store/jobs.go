@@ -14,6 +14,9 @@ import (
 	"berth/internal/store/query"
 )
 
+// maxPlans is how many plans that were not begun one owner has: the oldest goes when there is one more.
+const maxPlans = 50
+
 // SubmitJob keeps a new job with its steps, which are numbered in their order.
 // A running one claims its steps' subjects; a step whose subject another job
 // works on is skipped, with what taken says of that one's step. When nothing is left
@@ -36,7 +39,7 @@ func (s *Store) SubmitJob(ctx context.Context, j job.Job, steps []job.Step, take
 			}
 		}
 		if j.State == job.Planned {
-			return nil
+			return q.DropPlans(ctx, query.DropPlansParams{Owner: j.Owner, OfOwner: j.Owner, Keep: maxPlans})
 		}
 		return claimSteps(ctx, q, string(j.ID), j.StartedAt, taken)
 	})

@@ -133,6 +133,14 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 	return rule, targets, nil
 }
 
+func containersOf(targets []target) []fleet.Container {
+	all := make([]fleet.Container, len(targets))
+	for i, t := range targets {
+		all[i] = t.Container
+	}
+	return all
+}
+
 // typedNames checks the names that were typed for a deletion.
 func typedNames(targets []target, typed map[fleet.ContainerID]string) error {
 	for _, t := range targets {

@@ -59,11 +59,14 @@ func passing(err error) bool {
 }
 
 // meant reports what speaks against the container being the one that was meant when the action was accepted.
+// What was not known by name then, since a new container's comes late, is known
+// by its VMID alone, which is not enough to destroy it.
 func (r *run) meant(name string) error {
-	if sameName(r.args.Name, name) {
+	if sameName(r.id.VMID, r.args.Name, name) || r.args.Name == "" && r.rule.Action != fleet.ActDelete {
 		return nil
 	}
-	return nothingDone(problem.Conflict, "CT "+r.id.VMID.String()+" has changed meanwhile: it is now called "+name+", and "+r.title+" was meant.")
+	now := fleet.Container{ID: r.id, Hostname: nameIn(r.id.VMID, name)}
+	return nothingDone(problem.Conflict, "CT "+r.id.VMID.String()+" has changed meanwhile: it is now called "+now.Name()+", and "+r.title+" was meant.")
 }
 
 // ready asks the rules again about the container as it is now; done says that

@@ -35,9 +35,9 @@ func (s *Service) plan(ctx context.Context, v account.Viewer, address string, r 
 	})
 	owner := string(v.User.ID)
 	steps, able, first := s.steps(owner, rule, r.Choices, targets)
-	if len(able) == 0 {
+	if len(able) == 0 { // a plan of nothing, which says why
 		s.refused(ctx, v, address, rule, targets, first)
-		return "", refusal(first)
+		able = containersOf(targets)
 	}
 	j := s.job(v, address, rule, r, able)
 	j.State, j.Retries = job.Planned, retries
@@ -98,6 +98,9 @@ func (s *Service) Begin(ctx context.Context, v account.Viewer, address string, i
 	if err != nil {
 		return err
 	}
+	if j.State == job.Planned && j.Tally.Waiting == 0 {
+		return problem.New(problem.Conflict, "Everything of this plan is left out: there is nothing to begin.", "Look at why, and make a new plan when that has changed.")
+	}
 	if age := s.now().Sub(j.CreatedAt); j.State == job.Planned && j.Kind == string(fleet.ActDelete) && age > deletePlanFor {
 		return problem.New(problem.Conflict, "This plan to delete is "+about(age)+" old: what has these VMIDs by now may be something else.", "Make a new plan.")
 	}
@@ -125,8 +128,9 @@ func (s *Service) jobEntry(v account.Viewer, address string, kind audit.Kind, j 
 	return audit.Entry{ID: newID(), At: s.now(), Owner: string(v.User.ID), Actor: v.User.PVEUser, Address: address, Kind: kind, Result: audit.OK, Subject: j.Title}
 }
 
-// Retry plans anew what ended badly in a job, judged by the picture as it is now, and returns the new job.
-func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, id job.ID) (job.ID, error) {
+// Retry plans anew what ended badly in a job, judged by the picture as it is now,
+// and returns the new job. What is sent twice with one once is one job.
+func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, id job.ID, once string) (job.ID, error) {
 	owner := string(v.User.ID)
 	j, err := s.store.Job(ctx, owner, id)
 	if err != nil {
@@ -136,7 +140,7 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, i
 	if err != nil {
 		return "", err
 	}
-	r := fleet.ActionRequest{Action: fleet.Action(j.Kind), Choices: choicesOf(j)}
+	r := fleet.ActionRequest{Action: fleet.Action(j.Kind), Choices: choicesOf(j), Once: once}
 	for _, st := range steps {
 		if target, ok := targetOf(st); ok && s.there(owner, target) {
 			r.Targets = append(r.Targets, target)

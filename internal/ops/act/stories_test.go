@@ -306,7 +306,7 @@ func TestNobodyActsOnAnothersContainer(t *testing.T) {
 	id := y.do(y.request(fleet.ActStart, 100))
 	wants(t, y.act.Cancel(t.Context(), other, "198.51.100.9", id), problem.NotFound, "")
 	wants(t, y.act.Begin(t.Context(), other, "198.51.100.9", id), problem.NotFound, "")
-	_, err = y.act.Retry(t.Context(), other, "198.51.100.7", id)
+	_, err = y.act.Retry(t.Context(), other, "198.51.100.7", id, "")
 	wants(t, err, problem.NotFound, "")
 	_, err = y.act.Force(t.Context(), other, "", id, 0)
 	wants(t, err, problem.NotFound, "")
@@ -402,8 +402,6 @@ func TestAPlanLeavesOutWhatCannotBeAndSaysWhy(t *testing.T) {
 	if want := []string{"web102 already runs.", "base is a template container: it cannot run."}; !slices.Equal(skipped, want) {
 		t.Errorf("left out: %q", skipped)
 	}
-	_, err = y.act.Plan(t.Context(), y.viewer, "", y.request(fleet.ActStart, 102, 103))
-	wants(t, err, problem.Conflict, "already runs")
 }
 
 func TestRetryOnlyWhatFailed(t *testing.T) {
@@ -424,7 +422,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 		t.Fatalf("%+v", tally)
 	}
 	undo()
-	again, err := y.act.Retry(t.Context(), y.viewer, "198.51.100.7", id)
+	again, err := y.act.Retry(t.Context(), y.viewer, "198.51.100.7", id, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,7 +439,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 	if err != nil || len(entries) != 1 || entries[0].Address != "198.51.100.7" || y.job(again).Address != "198.51.100.7" {
 		t.Errorf("the trail does not tell from where it was tried again: %+v %v", entries, err)
 	}
-	_, err = y.act.Retry(t.Context(), y.viewer, "198.51.100.7", again)
+	_, err = y.act.Retry(t.Context(), y.viewer, "198.51.100.7", again, "")
 	wants(t, err, problem.Conflict, "Nothing of this job ended badly")
 }
 
@@ -529,5 +527,74 @@ func TestTheTrailSaysWhoBeganAPlan(t *testing.T) {
 	}
 	if kinds[audit.JobBegin] != 1 || kinds[audit.ContainerStart] != 4 {
 		t.Errorf("the trail has %v", kinds)
+	}
+}
+
+func TestTryingAgainTwiceIsOnePlan(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100)})
+	y.fault("task-fails-at-60", "", nil)
+	id := y.do(y.request(fleet.ActStart, 100))
+	y.ended(id)
+	var mu sync.Mutex
+	made := map[job.ID]bool{}
+	var clicks sync.WaitGroup
+	for range 6 {
+		clicks.Go(func() {
+			again, err := y.act.Retry(t.Context(), y.viewer, "192.0.2.7", id, "retry:form")
+			mu.Lock()
+			defer mu.Unlock()
+			if made[again] = true; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	clicks.Wait()
+	if len(made) != 1 {
+		t.Errorf("%d plans", len(made))
+	}
+}
+
+// What is left out whole is a plan all the same: it says why, and cannot be begun.
+func TestAPlanOfNothingSaysWhy(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(true, 100, 101)})
+	id, err := y.act.Plan(t.Context(), y.viewer, "192.0.2.7", y.request(fleet.ActStart, 100, 101))
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := y.job(id)
+	if j.State != job.Planned || j.Title != "Start 2 containers" || j.Tally != (job.Tally{Skipped: 2}) {
+		t.Errorf("%+v", j)
+	}
+	if st := y.steps(id)[1]; st.Detail != "web101 already runs." {
+		t.Errorf("%s", st.Detail)
+	}
+	wants(t, y.act.Begin(t.Context(), y.viewer, "192.0.2.7", id), problem.Conflict, "nothing to begin")
+	if trail := y.trail(); !slices.Equal(trail, []string{"container.start refused"}) {
+		t.Errorf("the trail has %v", trail)
+	}
+}
+
+// Without a host name a container is known by its VMID: that is what is typed, and
+// who has the VMID by then with a name is another one.
+func TestAContainerWithoutAHostName(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: []pvesim.ContainerSpec{{VMID: 100, Name: "-"}, {VMID: 101, Name: "-"}, {VMID: 102, Name: "web102"}}})
+	r := y.request(fleet.ActDelete, 100)
+	for _, typed := range []string{"", "CT", "CT100", "CT 101", "100"} {
+		r.Names[y.id(100)] = typed
+		_, err := y.act.Do(t.Context(), y.viewer, "192.0.2.7", r)
+		wants(t, err, problem.Invalid, "CT 100")
+	}
+	for vmid, change := range map[int]string{101: "rename other", 102: "unset hostname"} {
+		r := y.request(fleet.ActDelete, vmid)
+		y.hands(vmid, change)
+		if st := y.one(r); st.State != job.Failed || !strings.Contains(st.Detail, "changed meanwhile: it is now called") {
+			t.Errorf("%s: %s: %s", change, st.State, st.Detail)
+		}
+	}
+	if w := y.writes(); len(w) != 0 {
+		t.Errorf("Proxmox was asked %v", w)
+	}
+	if st := y.one(y.request(fleet.ActDelete, 100)); st.State != job.Done {
+		t.Errorf("%s: %s", st.State, st.Detail)
 	}
 }

@@ -26,11 +26,16 @@ func jobTitle(rule fleet.ActionRule, containers []fleet.Container) string {
 	return fmt.Sprintf("%s %d containers", rule.Title, len(containers))
 }
 
-// sameName compares names in what a host name can hold: what shows them may have
-// cut them or marked odd characters.
-func sameName(a, b string) bool {
-	a, b = plainName(a), plainName(b)
-	return a == "" || b == "" || a == b
+// sameName compares names of one VMID in what a host name can hold: what shows them
+// may have cut them or marked odd characters. Without a host name Proxmox's
+// lists call a container CT100, and its configuration has none.
+func sameName(id fleet.VMID, a, b string) bool { return nameIn(id, a) == nameIn(id, b) }
+
+func nameIn(id fleet.VMID, name string) string {
+	if name = plainName(name); name == "" {
+		return "CT" + id.String()
+	}
+	return name
 }
 
 func plainName(s string) string {

@@ -167,6 +167,11 @@ WHERE s.owner = sqlc.arg(owner) AND s.state IN ('failed', 'unknown') AND s.dismi
         AND o.started_at >= s.started_at AND (o.job_id <> s.job_id OR o.n > s.n) AND o.state NOT IN ('skipped', 'cancelled', 'waiting'))
 ORDER BY s.job_id, s.n;
 
+-- name: DropPlans :exec
+-- Forgets an owner's plans but the newest so many.
+DELETE FROM jobs WHERE jobs.owner = sqlc.arg(owner) AND jobs.state = 'planned' AND jobs.id NOT IN
+    (SELECT p.id FROM jobs p WHERE p.owner = sqlc.arg(of_owner) AND p.state = 'planned' ORDER BY p.created_at DESC, p.id DESC LIMIT sqlc.arg(keep));
+
 -- name: PruneJobs :exec
 DELETE FROM jobs WHERE created_at < sqlc.arg(before) AND state <> 'running'
     OR created_at < sqlc.arg(plans_before) AND state = 'planned';

@@ -311,6 +311,23 @@ func (q *Queries) DismissStep(ctx context.Context, arg DismissStepParams) (int64
 	return result.RowsAffected()
 }
 
+const dropPlans = `-- name: DropPlans :exec
+DELETE FROM jobs WHERE jobs.owner = $1 AND jobs.state = 'planned' AND jobs.id NOT IN
+    (SELECT p.id FROM jobs p WHERE p.owner = $2 AND p.state = 'planned' ORDER BY p.created_at DESC, p.id DESC LIMIT $3)
+`
+
+type DropPlansParams struct {
+	Owner   string
+	OfOwner string
+	Keep    int32
+}
+
+// Forgets an owner's plans but the newest so many.
+func (q *Queries) DropPlans(ctx context.Context, arg DropPlansParams) error {
+	_, err := q.db.ExecContext(ctx, dropPlans, arg.Owner, arg.OfOwner, arg.Keep)
+	return err
+}
+
 const endStep = `-- name: EndStep :execrows
 UPDATE job_steps SET state = $1, detail = $2, problem = $3, ended_at = $4
 WHERE job_id = $5 AND n = $6 AND holder = $7 AND state = 'active'

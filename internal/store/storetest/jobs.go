@@ -258,6 +258,31 @@ func tryJobTrail(b *bench) {
 	equal(b, "broken at", broken, 0)
 }
 
+// tryJobPlans: of what was planned and never begun the newest fifty are kept, of each owner.
+func tryJobPlans(b *bench) {
+	ann, bob := b.person("plans"), b.person("other-plans")
+	running, err := b.submit(ann, job.Running, "lab/104")
+	b.must(err)
+	his, err := b.submit(bob, job.Planned, "lab/104")
+	b.must(err)
+	var all []job.ID
+	for range 53 {
+		b.clock.Move(time.Second)
+		id, err := b.submit(ann, job.Planned, "lab/105")
+		b.must(err)
+		all = append(all, id)
+	}
+	for i, id := range all {
+		if _, err := b.Job(b.ctx, string(ann.ID), id); problem.Is(err, problem.NotFound) != (i < 3) || err != nil && i >= 3 {
+			b.Errorf("plan %d: %v", i, err)
+		}
+	}
+	_, err = b.Job(b.ctx, string(ann.ID), running)
+	b.must(err)
+	_, err = b.Job(b.ctx, string(bob.ID), his)
+	b.must(err)
+}
+
 func tryJobOrder(b *bench) {
 	ann := b.person("ann")
 	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")

@@ -42,6 +42,7 @@ var cases = map[string]func(*bench){
 	"JobOfThousands":      tryJobOfThousands,
 	"JobFencing":          tryJobFencing,
 	"JobTrail":            tryJobTrail,
+	"JobPlans":            tryJobPlans,
 	"JobOrder":            tryJobOrder,
 	"JobStop":             tryJobStop,
 	"JobChain":            tryJobChain,

@@ -78,7 +78,7 @@ func readForm(r *http.Request, t target) (form, error) {
 			return f, odd("The form's field “%s” has a value that it cannot have.", name)
 		}
 	}
-	if !isKey(f.Key) {
+	if !kit.IsFormKey(f.Key) {
 		return f, odd("The form has no mark of its own, by which what is sent twice is done once.")
 	}
 	if f.Seen == "" {
@@ -100,19 +100,6 @@ func onlyOnce(v url.Values, allowed []string) error {
 		}
 	}
 	return nil
-}
-
-// isKey reports whether a form's mark is one that a page of Berth makes: 20 to 64 letters and digits.
-func isKey(s string) bool {
-	if len(s) < 20 || len(s) > 64 {
-		return false
-	}
-	for _, c := range s {
-		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
 }
 
 // filled says what of a form a person has to fill in otherwise.

@@ -54,7 +54,7 @@ func readMany(r *http.Request) (fleet.ActionRule, url.Values, error) {
 	if !ok {
 		return rule, v, odd("The form names no action that there is.")
 	}
-	if !isKey(v.Get("key")) {
+	if !kit.IsFormKey(v.Get("key")) {
 		return rule, v, odd("The form has no mark of its own, by which what is sent twice is done once.")
 	}
 	allowed := append([]string{"action", "key", "all", "plan", "id"}, slices.Concat(filterKeys, fieldsOf(rule.Action))...)

@@ -19,8 +19,8 @@ import (
 type Verbs interface {
 	Begin(ctx context.Context, v account.Viewer, address string, id job.ID) error
 	Cancel(ctx context.Context, v account.Viewer, address string, id job.ID) error
-	// Retry plans anew what failed.
-	Retry(ctx context.Context, v account.Viewer, address string, id job.ID) (job.ID, error)
+	// Retry plans anew what failed; sent twice with one once, it is one plan.
+	Retry(ctx context.Context, v account.Viewer, address string, id job.ID, once string) (job.ID, error)
 	Dismiss(ctx context.Context, v account.Viewer, id job.ID, n int) error
 	// Force stops the container that a shutdown did not end.
 	Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error)
@@ -153,7 +153,7 @@ const linesShown = 2000
 
 func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, j job.Job, steps []job.Step, selected int, wrong *problem.Problem) error {
 	v := newView(j, steps, selected, p.o.Now())
-	v.Problem, v.PerNode, v.Key = wrong, p.o.PerNode, kit.FormKey()
+	v.Problem, v.PerNode = wrong, p.o.PerNode
 	v.Proved = kit.ViewerOf(r.Context()).Session.Proved(v.Now)
 	v.Show = r.URL.Query().Get("show")
 	if selected >= 0 {

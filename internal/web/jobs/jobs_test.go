@@ -56,8 +56,10 @@ func (f *fake) Begin(_ context.Context, _ account.Viewer, _ string, id job.ID) e
 func (f *fake) Cancel(_ context.Context, _ account.Viewer, _ string, id job.ID) error {
 	return f.note("cancel", id, -1)
 }
-func (f *fake) Retry(_ context.Context, _ account.Viewer, _ string, id job.ID) (job.ID, error) {
-	return "again", f.note("retry", id, -1)
+func (f *fake) Retry(_ context.Context, _ account.Viewer, _ string, id job.ID, once string) (job.ID, error) {
+	err := f.note("retry", id, -1)
+	f.asked[len(f.asked)-1] += " " + once
+	return "again", err
 }
 func (f *fake) Dismiss(_ context.Context, _ account.Viewer, id job.ID, n int) error {
 	return f.note("dismiss", id, n)
@@ -290,7 +292,7 @@ func TestButtons(t *testing.T) {
 		"begin":             {newFake("stop", job.Planned, job.Waiting), "/jobs/j1/begin", nil, "begin j1 -1", "/jobs/j1"},
 		"destroy":           {newFake("delete", job.Planned, job.Waiting, job.Waiting, job.Skipped), "/jobs/j1/destroy", url.Values{"phrase": {"delete 2 containers"}}, "begin j1 -1", "/jobs/j1"},
 		"cancel":            {newFake("stop", job.Running, job.Waiting), "/jobs/j1/cancel", nil, "cancel j1 -1", "/jobs/j1"},
-		"retry":             {newFake("stop", job.Finished, job.Failed), "/jobs/j1/retry", nil, "retry j1 -1", "/jobs/again"},
+		"retry":             {newFake("stop", job.Finished, job.Failed), "/jobs/j1/retry", url.Values{"key": {strings.Repeat("K", 26)}}, "retry j1 -1 retry:j1:" + strings.Repeat("K", 26), "/jobs/again"},
 		"dismiss":           {newFake("stop", job.Finished, job.Failed), "/jobs/j1/0/dismiss", url.Values{"back": {"/?q=x"}}, "dismiss j1 0", "/?q=x"},
 		"a way out is none": {newFake("stop", job.Finished, job.Failed), "/jobs/j1/0/dismiss", url.Values{"back": {"//evil.example"}}, "dismiss j1 0", "/jobs/j1"},
 		"force":             {newFake("shutdown", job.Finished, job.Failed), "/jobs/j1/0/force", nil, "force j1 0", "/jobs/forced"},
@@ -310,13 +312,14 @@ func TestWhatIsRefused(t *testing.T) {
 		code int
 		says string
 	}{
-		"a delete by begin":   {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/begin", nil, 422, "not begun this way"},
-		"another phrase":      {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/destroy", url.Values{"phrase": {"delete 2 containers"}}, 422, "Type “delete 1 container”."},
-		"no phrase":           {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/destroy", nil, 422, "Type “delete 1 container”."},
-		"a stop by destroy":   {newFake("stop", job.Planned, job.Waiting), "/jobs/j1/destroy", nil, 409, "not a delete that waits"},
-		"a delete begun":      {newFake("delete", job.Running, job.Waiting), "/jobs/j1/destroy", url.Values{"phrase": {"delete 1 container"}}, 409, "not a delete that waits"},
-		"a step of words":     {newFake("stop", job.Finished, job.Failed), "/jobs/j1/first/dismiss", nil, 404, "There is nothing here."},
-		"another number form": {newFake("stop", job.Finished, job.Failed), "/jobs/j1/00/force", nil, 404, "There is nothing here."},
+		"a delete by begin":      {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/begin", nil, 422, "not begun this way"},
+		"another phrase":         {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/destroy", url.Values{"phrase": {"delete 2 containers"}}, 422, "Type “delete 1 container”."},
+		"no phrase":              {newFake("delete", job.Planned, job.Waiting), "/jobs/j1/destroy", nil, 422, "Type “delete 1 container”."},
+		"a retry without a mark": {newFake("stop", job.Finished, job.Failed), "/jobs/j1/retry", nil, 422, "no mark of its own"},
+		"a stop by destroy":      {newFake("stop", job.Planned, job.Waiting), "/jobs/j1/destroy", nil, 409, "not a delete that waits"},
+		"a delete begun":         {newFake("delete", job.Running, job.Waiting), "/jobs/j1/destroy", url.Values{"phrase": {"delete 1 container"}}, 409, "not a delete that waits"},
+		"a step of words":        {newFake("stop", job.Finished, job.Failed), "/jobs/j1/first/dismiss", nil, 404, "There is nothing here."},
+		"another number form":    {newFake("stop", job.Finished, job.Failed), "/jobs/j1/00/force", nil, 404, "There is nothing here."},
 	} {
 		w := c.f.ask("me", "POST", c.path, c.body)
 		if w.Code != c.code || !strings.Contains(w.Body.String(), c.says) || len(c.f.asked) > 0 {

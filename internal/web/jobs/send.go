@@ -43,7 +43,11 @@ func (p *Pages) cancel(w http.ResponseWriter, r *http.Request) error {
 
 // retry plans what failed anew and leads to that plan.
 func (p *Pages) retry(w http.ResponseWriter, r *http.Request) error {
-	id, err := p.o.Verbs.Retry(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), idOf(r))
+	key := r.PostFormValue("key")
+	if !kit.IsFormKey(key) {
+		return problem.New(problem.Invalid, "The form has no mark of its own, by which what is sent twice is done once.", "Open the job anew and try again there.")
+	}
+	id, err := p.o.Verbs.Retry(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), idOf(r), "retry:"+string(idOf(r))+":"+key)
 	if err != nil {
 		return p.told(w, r, err, "", kit.URL.Job(idOf(r)))
 	}

@@ -30,7 +30,7 @@ type view struct {
 }
 
 func newView(j job.Job, steps []job.Step, selected int, now time.Time) view {
-	return view{Job: j, Steps: steps, Selected: selected, Now: now}
+	return view{Job: j, Steps: steps, Selected: selected, Now: now, Key: kit.FormKey()}
 }
 
 func (v view) planned() bool { return v.Job.State == job.Planned }

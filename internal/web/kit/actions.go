@@ -28,6 +28,19 @@ func ActsOf(p *fleet.ClusterPicture, c fleet.Container, busy *fleet.Busy) []Act 
 // FormKey is a new value for a form's field "key": what is sent twice under one key is done once.
 func FormKey() string { return rand.Text() }
 
+// IsFormKey reports whether a form's mark is one that a page of Berth makes: 20 to 64 letters and digits.
+func IsFormKey(s string) bool {
+	if len(s) < 20 || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}
+
 // ActionBarProps describe the actions of one container.
 type ActionBarProps struct {
 	Container fleet.Container
