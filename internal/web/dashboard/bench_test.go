@@ -91,7 +91,7 @@ func BenchmarkEverything(b *testing.B) {
 
 // wrapper compresses as internal/web does.
 func wrapper(h http.Handler) http.Handler {
-	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(3))
+	zip, err := gzhttp.NewWrapper(gzhttp.MinSize(1024), gzhttp.CompressionLevel(1))
 	if err != nil {
 		panic(err)
 	}
