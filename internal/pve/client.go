@@ -122,7 +122,7 @@ func newTransport(dial dialFunc, oneEach bool) *http.Transport {
 		Protocols:              protocols,
 		DisableCompression:     true, // done here, within limits
 		DisableKeepAlives:      oneEach,
-		MaxIdleConnsPerHost:    2,
+		MaxIdleConnsPerHost:    8,
 		MaxConnsPerHost:        8,
 		IdleConnTimeout:        idleTimeout,
 		MaxResponseHeaderBytes: maxHeaderBytes,
