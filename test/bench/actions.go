@@ -186,6 +186,9 @@ func rowShows(data string, vmid int, status string) bool {
 	return false
 }
 
+// pagesASecond is how often the whole dashboard is loaded while a plan runs: that of twenty people who reload it every second.
+const pagesASecond = 20
+
 // benchBulk: 500 containers on 20 nodes, stopped and started in one plan each,
 // with the dashboard loaded meanwhile; rounds of idle and busy interleaved.
 func benchBulk(ctx context.Context, t *table) error {
@@ -206,7 +209,7 @@ func benchBulk(ctx context.Context, t *table) error {
 		if round%2 == 1 {
 			action, status = "start", "stopped"
 		}
-		m, err := r.load("/", 2, 4*time.Second)
+		m, err := r.steadily("/", pagesASecond, 6*time.Second)
 		if err != nil {
 			return err
 		}
@@ -219,7 +222,7 @@ func benchBulk(ctx context.Context, t *table) error {
 		if err != nil {
 			return err
 		}
-		if m, err = r.load("/", 2, 4*time.Second); err != nil {
+		if m, err = r.steadily("/", pagesASecond, 6*time.Second); err != nil {
 			return err
 		}
 		busy = append(busy, m.Latencies.P95)
@@ -247,7 +250,7 @@ func benchBulk(ctx context.Context, t *table) error {
 	t.add("500 containers in one plan, 20 nodes: processor time of Berth for each", "-", ms(cost), true)
 	t.add("500 containers in one plan, 20 nodes: most tasks at once on a node", "<= 4", fmt.Sprint(most), most <= 4)
 	t.add("500 containers in one plan, 20 nodes: that did not go well", "0", fmt.Sprintf("%d (of %d a plan, 4 plans; a plan took %s)", bad, done, median(took).Round(100*time.Millisecond)), bad == 0)
-	t.add("500 containers in one plan: p95 of / meanwhile, 2 at once", "<= 1.5 times idle", fmt.Sprintf("%.2f times (%s to %s)", ratio, ms(median(idle)), ms(median(busy))), ratio <= 1.5)
+	t.add("500 containers in one plan: p95 of / meanwhile, 20 a second", "<= 1.5 times idle", fmt.Sprintf("%.2f times (%s to %s)", ratio, ms(median(idle)), ms(median(busy))), ratio <= 1.5)
 	return nil
 }
 
