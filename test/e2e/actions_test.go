@@ -113,8 +113,7 @@ func TestDeleteAsksForTheName(t *testing.T) {
 	p.fill("Type its name: "+name, name)
 	p.click("button", "Delete")
 	p.says("Deleting " + name)
-	p.goTo(d.URL + "/") // the list is held still while the focus is in it
-	p.waitFor("the container to be gone", func() bool { return p.statusOf("pve1", vmid) == "" })
+	p.waitFor("its card to go while the dashboard is open", func() bool { return p.statusOf("pve1", vmid) == "" })
 }
 
 // TestActOnASelection: by hand, by range, by keyboard, all that match.

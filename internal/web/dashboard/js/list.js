@@ -86,11 +86,31 @@ export class List {
     if (el) draw.refresh(el, row)
   }
 
-  // gone marks what is no more until the next layout takes it away.
+  // gone marks what is no more until it is swept or the next layout takes it away. The focus goes on to its neighbour.
   gone(id) {
     const el = this.elements.get(id)
     this.elements.delete(id)
-    el?.setAttribute("data-gone", "")
+    if (!el) return
+    el.setAttribute("data-gone", "")
+    if (!el.contains(document.activeElement)) return
+    const near = [el.nextElementSibling, el.previousElementSibling].find(e => e?.matches("[data-container]:not([data-gone])"))
+    const again = near?.querySelector(document.activeElement.matches(".more") ? ".more" : ".ct-name")
+    if (again) again.focus()
+    else document.activeElement.blur()
+  }
+
+  // sweep takes away what is marked as gone; all else stays in its order.
+  sweep() {
+    const gone = new Set()
+    for (const el of this.root.querySelectorAll("[data-gone]")) {
+      gone.add(el.dataset.container)
+      const known = this.blocks.get(el.parentElement)
+      el.remove()
+      if (known) known.rows = known.rows.filter(r => r.id !== el.dataset.container)
+      const count = this.root.querySelector(`[data-group="${CSS.escape(el.dataset.node)}"] small`)
+      if (count) count.textContent -= 1
+    }
+    this.order = this.order?.filter(id => !gone.has(id))
   }
 
   // inOrder reports whether the rows are what is laid out already.

@@ -15,6 +15,8 @@ import * as draw from "./draw.js"
 
 const root = document.getElementById("dashboard")
 
+const RESTS = 1500 // ms after which a pointer that did not move is taken to rest
+
 async function start() {
   const fleet = new Fleet()
   const embedded = document.getElementById("fleet")
@@ -160,6 +162,7 @@ class Dashboard {
     if (touched.rows.size || touched.gone.size) {
       this.showFigures()
       this.reorder()
+      if (touched.gone.size) this.sweepSoon()
     } else if (touched.numbers.size && movedBy(this.filter)) this.reorderSoon()
     this.tick()
   }
@@ -181,11 +184,24 @@ class Dashboard {
     return this.pointerIn || this.list.root.contains(document.activeElement)
   }
 
+  // sweepSoon takes away what is gone though the list is held, as soon as the pointer rests: nothing moves under a hand that is about to click.
+  sweepSoon() {
+    clearTimeout(this.sweeping)
+    const rests = Date.now() - (this.pointerAt ?? 0)
+    if (this.pointerIn && rests < RESTS) {
+      this.sweeping = setTimeout(() => this.sweepSoon(), RESTS - rests)
+      return
+    }
+    this.list.sweep()
+    this.reorder()
+  }
+
   holdWhileUsed() {
     const el = this.list.root
     const release = () => { if (this.pending && !this.held()) this.show() }
-    el.addEventListener("pointerenter", () => { this.pointerIn = true })
-    el.addEventListener("pointermove", () => { this.pointerIn = true })
+    const moved = () => { this.pointerIn = true; this.pointerAt = Date.now() }
+    el.addEventListener("pointerenter", moved)
+    el.addEventListener("pointermove", moved)
     el.addEventListener("pointerleave", () => { this.pointerIn = false; release() })
     el.addEventListener("focusout", () => setTimeout(release))
   }
