@@ -114,7 +114,7 @@ func TestNoNodes(t *testing.T) {
 		if n := p.shown(); len(n) != 0 {
 			t.Errorf("%d containers without a node", len(n))
 		}
-		if len(p.find("radio", "All nodes…")) != 0 {
+		if p.count("radio", "All nodes…") != 0 {
 			t.Error("a node filter without a node")
 		}
 		p.accessible()

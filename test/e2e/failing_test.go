@@ -57,11 +57,9 @@ func everyLight(t *testing.T, state, url string, signIn func(*Page)) {
 		p := open(t, light.screen)
 		signIn(p)
 		for _, page := range []struct{ name, path string }{{"dashboard", "/"}, {"nodes", "/settings/nodes"}} {
-			q := p.tab()
-			q.goTo(url + page.path)
-			q.accessible()
-			q.shot("failing-" + state + "-" + page.name + "-" + light.name)
-			q.close()
+			p.goTo(url + page.path)
+			p.accessible()
+			p.shot("failing-" + state + "-" + page.name + "-" + light.name)
 		}
 	}
 }

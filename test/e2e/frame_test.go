@@ -11,33 +11,6 @@ import (
 	"github.com/chromedp/chromedp/kb"
 )
 
-// screens are the three ways in which every page is looked at.
-var screens = map[string]Screen{"light": desktopLight, "dark": desktopDark, "phone": phone}
-
-// framePages are the pages that need nothing but somebody who is signed in.
-var framePages = []struct{ path, heading string }{
-	{"/templates", "Templates"}, {"/templates/packages", "Packages"}, {"/activity", "Activity"}, {"/no/such/page", "Not found"},
-}
-
-func TestEveryPageOfTheFrameIsAccessible(t *testing.T) {
-	d := startDemo(t)
-	for name, screen := range screens {
-		t.Run(name, func(t *testing.T) {
-			p := open(t, screen)
-			d.signIn(p, d.newcomer())
-			for _, page := range framePages {
-				p.goTo(d.URL + page.path)
-				p.see("heading", page.heading)
-				p.accessible()
-				p.shot(name + strings.NewReplacer("/", "-", "?", "-").Replace(page.path))
-				if over := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); over > 0 {
-					t.Errorf("%s is %d pixels wider than the screen", page.path, over)
-				}
-			}
-		})
-	}
-}
-
 func TestTheme(t *testing.T) {
 	d := startDemo(t)
 	p := open(t, desktopLight)
@@ -103,6 +76,7 @@ func TestShortcuts(t *testing.T) {
 	d := startDemo(t)
 	p := open(t, desktopLight)
 	d.signIn(p, d.owner())
+	p.ready()
 	p.press("?")
 	p.see("dialog", "Keyboard shortcuts")
 	p.accessible()
@@ -130,7 +104,7 @@ func TestSheetOnPhones(t *testing.T) {
 	d := startDemo(t)
 	p := open(t, phone)
 	d.signIn(p, d.owner())
-	if n := p.find("link", "Templates"); len(n) != 0 {
+	if p.count("link", "Templates") != 0 {
 		t.Error("the sidebar shows on a phone before it is asked for")
 	}
 	p.click("button", "Menu")

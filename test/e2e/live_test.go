@@ -109,6 +109,6 @@ func TestSignOutReachesEveryBrowser(t *testing.T) {
 	q.click("button", "Sign out everywhere")
 	q.see("heading", "Sign in")
 	p.waitFor("the other browser to be signed out too", func() bool {
-		return len(p.find("heading", "Sign in")) > 0 || len(p.find("link", "Sign in")) > 0
+		return p.count("heading", "Sign in") > 0 || p.count("link", "Sign in") > 0
 	})
 }

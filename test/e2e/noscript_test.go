@@ -14,14 +14,9 @@ import (
 func withoutScript(t *testing.T, screen Screen) *Page {
 	t.Helper()
 	p := open(t, screen)
-	p.stopScripts()
-	return p
-}
-
-func (p *Page) stopScripts() {
-	p.t.Helper()
 	call(p, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	p.still = true
+	return p
 }
 
 // TestWithoutScript: signing in, reading the fleet, filtering it, the way to a
@@ -68,9 +63,6 @@ func TestWithoutScript(t *testing.T) {
 			p.click("link", "Clear the filter")
 			p.waitFor("everything", func() bool { return len(p.shown()) == all })
 
-			// Another tab: Chromium's renderer dies of a dozen accessibility trees in a row.
-			p = p.tab()
-			p.stopScripts()
 			p.goTo(d.URL + "/settings/nodes")
 			p.click("link", "Add node")
 			p.see("heading", "Add node")
