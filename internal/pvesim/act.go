@@ -152,7 +152,7 @@ func (c *Cluster) actByTask(g *guest, verb, arg string, at time.Time) (bool, err
 	case "resume":
 		begin("vzresume", c.resuming(n, g.vmid))
 	case "backup":
-		begin("vzdump", c.backingUp(n, g.vmid))
+		begin("vzdump", c.backingUp(n, c.usualBackup(n, g.vmid)))
 	case "delete", "destroy":
 		if exit := g.kept(true); exit != "" {
 			return true, fmt.Errorf("%s", exit)
@@ -186,7 +186,7 @@ func (c *Cluster) create(vmid int, name, node string, at time.Time) error {
 	g := c.addContainer(n, uint64(vmid), ContainerSpec{VMID: vmid, Name: name, Lock: "create"}, at)
 	g.past, g.born, g.history = nil, at, 0
 	g.record(at)
-	c.begin(n, "vzcreate", g.id(), otherHands, at, c.creating(g))
+	c.begin(n, "vzcreate", g.id(), otherHands, at, c.creating(g, creation{source: c.usualSource(), who: otherHands}))
 	return nil
 }
 

@@ -16,6 +16,7 @@ type endpoint struct {
 	params       []param
 	protected    bool // answered by pvedaemon behind the proxy
 	onNode       bool // passed on to the node in the path
+	since        int  // the major version that brought it; 0: all have it
 	serve        func(*call) (any, error)
 }
 
@@ -134,7 +135,7 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 		err.after = max(s.cfg.AuthDelay, 0)
 		return n.errorReply(form, err, false)
 	}
-	if ep == nil {
+	if ep == nil || ep.since > c.majorNow() {
 		return n.errorReply(form, &apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", req.Method, rel)}, false)
 	}
 	args, err := gather(req, body, pathArgs)
@@ -337,7 +338,8 @@ func init() {
 // allEndpoints are the groups of rows; of two that fit a path the first counts.
 func allEndpoints() [][]endpoint {
 	return [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints,
-		userEndpoints, poolEndpoints, optionEndpoints, hostEndpoints, storageEndpoints, contentEndpoints, machineEndpoints, emptyEndpoints(), indexEndpoints()}
+		userEndpoints, poolEndpoints, optionEndpoints, hostEndpoints, storageEndpoints, contentEndpoints, machineEndpoints,
+		snapshotEndpoints, diskEndpoints, migrateEndpoints, vzdumpEndpoints, emptyEndpoints(), indexEndpoints()}
 }
 
 // unescape undoes the percent form that a ticket or UPID may arrive in.

@@ -73,7 +73,10 @@ func (g *guest) mirror() {
 	c := g.conf
 	g.name, g.lock, g.template, g.onboot = c.get("hostname"), c.get("lock"), c.on("template"), c.on("onboot")
 	g.tags = splitList(c.get("tags"))
-	g.cores = max(atoi(c.get("cores")), 1)
+	g.cores = g.node.spec.CPUs // all, unless something else is said
+	if c.has("cores") {
+		g.cores = max(atoi(c.get("cores")), 1)
+	}
 	g.cpulimit, _ = strconv.ParseFloat(c.get("cpulimit"), 64)
 	g.mem, g.swap = 512<<20, 512<<20
 	if c.has("memory") {

@@ -38,7 +38,8 @@ func readConfig(cl *call) (any, error) {
 		return nil, err
 	}
 	if snap := cl.args["snapshot"]; snap != "" {
-		return nil, failed("snapshot '%s' does not exist", snap)
+		cl.args["snapname"] = snap
+		return snapshotConfig(cl)
 	}
 	all := g.merged()
 	if cl.args["current"] == "1" {

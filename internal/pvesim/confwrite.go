@@ -53,7 +53,7 @@ func writeConfig(cl *call) (any, error) {
 	case g.lock != "":
 		return nil, failed("%s", lockedText(g))
 	case digest != "" && digest != g.digest():
-		return nil, failed("detected modified configuration - file changed by other user? Try again.")
+		return nil, failed("%s", modifiedText)
 	}
 	if err := e.possible(g); err != nil {
 		return nil, err
@@ -153,22 +153,20 @@ func (cl *call) mayEdit(keys []string, values map[string]string) error {
 	if cl.who == "root@pam" {
 		return nil
 	}
-	c, path := cl.cluster, "/vms/"+cl.args["vmid"]
-	g := c.ct(cl.node, atoi(cl.args["vmid"]))
 	for _, k := range keys {
 		value, isSet := values[k]
 		switch f := family(k); {
 		case f == "features" && isSet && value != "" && strings.TrimPrefix(strings.TrimPrefix(value, "nesting=0"), "nesting=1") != "":
 			return permissionDenied("changing feature flags (except nesting) is only allowed for root@pam")
-		case f == "features" && g != nil && !g.conf.on("unprivileged"):
+		case f == "features" && cl.privileged():
 			return permissionDenied("changing feature flags for privileged container is only allowed for root@pam")
 		case f == "dev[n]":
 			return permissionDenied("configuring device passthrough is only allowed for root@pam")
 		case f == "hookscript":
 			return permissionDenied("changing the hookscript is only allowed for root@pam")
 		}
-		if priv := keyPrivilege(k); !c.may(cl.who, path, priv) {
-			return forbidden(path, priv)
+		if err := cl.mayOnGuest(keyPrivilege(k)); err != nil {
+			return err
 		}
 		if !isSet {
 			continue
@@ -176,6 +174,26 @@ func (cl *call) mayEdit(keys []string, values map[string]string) error {
 		if err := cl.mayUse(k, value); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// privileged reports whether the container is, or is to be.
+func (cl *call) privileged() bool {
+	if g := cl.cluster.ct(cl.node, atoi(cl.args["vmid"])); g != nil {
+		return !g.conf.on("unprivileged")
+	}
+	_, creates := cl.args["ostemplate"]
+	return creates && !cl.unprivileged()
+}
+
+// mayOnGuest wants a right on the guest, or on the pool that a new one is for.
+func (cl *call) mayOnGuest(priv string) error {
+	if pool := cl.args["pool"]; pool != "" && cl.cluster.may(cl.who, "/pool/"+pool, priv) {
+		return nil
+	}
+	if path := "/vms/" + cl.args["vmid"]; !cl.cluster.may(cl.who, path, priv) {
+		return forbidden(path, priv)
 	}
 	return nil
 }

@@ -73,6 +73,16 @@ func walk(at string, v any, visit func(at string, o map[string]any)) {
 	}
 }
 
+// upidOf is what a UPID says of the task: its type and whose work it is.
+func upidOf(v any) string {
+	text, _ := v.(string)
+	parts := strings.Split(text, ":")
+	if len(parts) != 9 {
+		return ""
+	}
+	return strings.Join(parts[5:7], ":")
+}
+
 func kindOf(v any) string {
 	switch v.(type) {
 	case nil:
@@ -109,6 +119,9 @@ func (f forms) compare(t *testing.T, what string, e exchange, g got) {
 	w, h := want.(map[string]any)["data"], have.(map[string]any)["data"]
 	if kindOf(w) != kindOf(h) {
 		t.Errorf("%s: data is %s, recorded %s", what, kindOf(h), kindOf(w))
+	}
+	if a, b := upidOf(w), upidOf(h); a != b {
+		t.Errorf("%s: a task %q, recorded %q", what, b, a)
 	}
 	ep, _ := lookup(e.Method, e.Path)
 	problems := map[string]bool{}

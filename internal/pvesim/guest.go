@@ -38,6 +38,7 @@ type guest struct {
 	disk      int64
 	onboot    bool
 
+	snaps     []*snapshot
 	suspended bool // a checkpoint is on disk
 	diskless  bool // a delete without quorum took the disks
 	running   bool

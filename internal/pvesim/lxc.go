@@ -17,7 +17,7 @@ var lxcEndpoints = []endpoint{
 		serve: interfaces, params: []param{nodeParam, vmidParam}},
 	{method: "GET", path: "/nodes/{node}/lxc/{vmid}", perm: anybody, onNode: true, serve: containerIndex, params: []param{nodeParam, vmidParam}},
 	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/status", perm: anybody, onNode: true, serve: statusIndex, params: []param{nodeParam, vmidParam}},
-	destroyEndpoint,
+	destroyEndpoint, createEndpoint, cloneEndpoint, templateEndpoint,
 }
 
 // container finds the container on the node that answers, or says what reading

@@ -86,34 +86,3 @@ func (c *Cluster) startedThere(vmid int, target *Node) func(*task, time.Time) st
 		return ""
 	}
 }
-
-// creating is the plan of making a new container, which is in the lists with its
-// lock from the beginning.
-func (c *Cluster) creating(g *guest) work {
-	vmid := g.vmid
-	lines := func(list ...string) func(*task, time.Time) string {
-		return func(t *task, _ time.Time) string { t.log = append(t.log, list...); return "" }
-	}
-	undo := func(time.Time) {
-		if c.guests[vmid] == g {
-			c.forget(g)
-		}
-	}
-	took := usualTime["vzcreate"]
-	return work{
-		plan: []step{
-			{lock: true, do: lines(fmt.Sprintf("  Logical volume \"vm-%d-disk-0\" created.", vmid))},
-			{takes: took / 3, do: lines(fmt.Sprintf("Creating filesystem with %d 4k blocks and %d inodes", g.disk/4096, g.disk/16384),
-				"Filesystem UUID: "+fmt.Sprintf("%08x-%04x-4%03x-9%03x-%012x", uint32(g.seed), uint16(g.seed>>8), g.seed>>20&0xfff, g.seed>>30&0xfff, g.seed&0xffffffffffff),
-				"Superblock backups stored on blocks: ", "\t32768, 98304, 163840, 229376")},
-			{takes: took / 3, do: lines("extracting archive '/var/lib/vz/template/cache/debian-12-standard_12.12-1_amd64.tar.zst'")},
-			{takes: took / 3, do: lines("Total bytes read: 171059200 (164MiB, 130MiB/s)", "Detected container architecture: amd64")},
-			{do: func(*task, time.Time) string { g.setLock(""); return "" }},
-		},
-		broken: func(at time.Time) string {
-			undo(at)
-			return fmt.Sprintf("unable to create CT %d - command 'tar xpf - --zstd' failed: exit code 2", vmid)
-		},
-		stopped: undo,
-	}
-}

@@ -122,6 +122,9 @@ func skipped(e exchange) string {
 	if e.Query["download"] != nil {
 		return "its lines are the recorded task's own"
 	}
+	if e.Status == 500 && strings.Contains(string(e.Body), "unable to create CT") {
+		return "of several at once; which one gets which text is chance"
+	}
 	if strings.Contains(string(e.Body), "apparmor") {
 		return "an accident of the recorded machine"
 	}
@@ -133,17 +136,15 @@ var (
 	upidPath = regexp.MustCompile(`/UPID[^/]+`)
 )
 
-// TestRecordingsAnswerAlike plays every recorded exchange whose endpoint is
-// here, and those that are refused before any endpoint, and compares status,
+// TestRecordingsAnswerAlike plays every recorded exchange and compares status,
 // reason, connection lines, content type and the form of the body.
 func TestRecordingsAnswerAlike(t *testing.T) {
 	list := recordedLive(t)
 	forms := formsOf(append(recordedElsewhere(t), list...))
 	played := 0
 	for i, e := range list {
-		ep, _ := lookup(e.Method, e.Path)
-		known := ep != nil || e.Status == 501 || strings.Contains(e.Path, "nosuch") && e.Method == "GET" && ep != nil
-		if !known || skipped(e) != "" {
+		if why := skipped(e); why != "" {
+			t.Logf("%s is not played: %s", e.Case, why)
 			continue
 		}
 		played++
@@ -154,7 +155,7 @@ func TestRecordingsAnswerAlike(t *testing.T) {
 		})
 	}
 	t.Logf("%d of %d recorded exchanges played", played, len(list))
-	if played < 250 {
+	if played < 680 {
 		t.Errorf("only %d exchanges were played", played)
 	}
 }
@@ -201,11 +202,13 @@ func (st *stage) prepareRights(e exchange) {
 	case e.As != "privsep-token":
 	case strings.Contains(e.Case, "vm-acl"):
 		st.c.SetACL("/vms/101", privsepToken, "PVEVMUser", true)
-	case strings.Contains(e.Case, "full-acl"), strings.Contains(e.Case, "privsep-delete"), strings.Contains(e.Case, "privsep-create"), e.Case == "acl-list":
+	case strings.Contains(e.Case, "full-acl"), strings.Contains(e.Case, "privsep-delete"), strings.Contains(e.Case, "privsep-create-with"), strings.Contains(e.Case, "no-sdn"), e.Case == "acl-list":
 		st.c.SetACL("/vms", privsepToken, "PVEVMAdmin", true)
 		st.c.SetACL("/nodes/pve1", privsepToken, "PVEAuditor", true)
 		st.c.SetACL("/storage/local", privsepToken, "PVEDatastoreUser", true)
-		st.c.SetACL("/sdn/zones/localnetwork", privsepToken, "PVESDNUser", true)
+		if !strings.Contains(e.Case, "no-sdn") {
+			st.c.SetACL("/sdn/zones/localnetwork", privsepToken, "PVESDNUser", true)
+		}
 	}
 	if strings.Contains(e.Case, "pool-only") {
 		st.c.SetACL("/pool/team", viewerToken, "PVEAuditor", true)
@@ -215,6 +218,12 @@ func (st *stage) prepareRights(e exchange) {
 // prepareContainer makes the container of the path what the answer says it is.
 func (st *stage) prepareContainer(e exchange) {
 	parts := strings.Split(e.Path, "/")
+	st.prepareNew(e, "vmid", "newid")
+	if strings.HasSuffix(e.Path, "/vzdump") {
+		if g := st.c.guests[atoi(values(e.Form).Get("vmid"))]; g != nil {
+			g.node = st.c.Node(parts[2])
+		}
+	}
 	if len(parts) < 5 || parts[3] != "lxc" {
 		return
 	}
@@ -248,10 +257,23 @@ func (st *stage) prepareContainer(e exchange) {
 	if vmid == 130 {
 		g.setLock("")
 	}
-	if strings.Contains(body, "is locked") {
-		g.setLock("backup")
+	if m := lockedWord.FindStringSubmatch(body); m != nil {
+		g.setLock(m[1])
 	}
-	running := strings.Contains(body, `"status": "running"`) || strings.Contains(body, "already running") || strings.Contains(body, "is running") || strings.Contains(body, "hotplug") ||
+	if verb == "template" && e.Status == 200 {
+		g.unset("template")
+	}
+	if verb == "resize" {
+		g.set("rootfs", "local:140/vm-140-disk-0.raw,size=2G")
+		g.diskless = strings.Contains(body, "volume 'local")
+	}
+	if vmid == 105 {
+		g.snaps = nil
+		for _, name := range []string{"before", "second"} {
+			g.snaps = append(g.snaps, &snapshot{name: name, note: "first snapshot", at: st.sim.now(), conf: slices.Clone(g.conf)})
+		}
+	}
+	running := strings.Contains(body, `"status": "running"`) || strings.Contains(body, "already running") || strings.Contains(body, "is running") || strings.Contains(body, "running container") || strings.Contains(body, "hotplug") ||
 		e.Status == 200 && slices.Contains([]string{"stop", "shutdown", "reboot", "suspend"}, verb) ||
 		verb == "interfaces" && !strings.Contains(body, "null}")
 	if running != g.running {
@@ -262,6 +284,29 @@ func (st *stage) prepareContainer(e exchange) {
 		}
 	}
 }
+
+var lockedWord = regexp.MustCompile(`is locked \((\w+)\)`)
+
+// prepareNew has the VMID of a new container taken where the answer says so,
+// else free.
+func (st *stage) prepareNew(e exchange, keys ...string) {
+	if e.Method != "POST" || !strings.HasSuffix(e.Path, "/lxc") && !strings.HasSuffix(e.Path, "/clone") {
+		return
+	}
+	st.c.mu.Lock()
+	defer st.c.mu.Unlock()
+	for _, k := range keys {
+		vmid, _ := strconv.Atoi(values(e.Form).Get(k))
+		if g := st.c.guests[vmid]; g != nil {
+			st.c.forget(g)
+		}
+		if m := takenBy.FindStringSubmatch(string(e.Body)); m != nil {
+			st.c.addContainer(st.c.Node(m[1]), 1, ContainerSpec{VMID: vmid}, st.sim.now())
+		}
+	}
+}
+
+var takenBy = regexp.MustCompile(`already exists on node '(\w+)'`)
 
 // prepareTask puts the task of the path there under its own UPID.
 func (st *stage) prepareTask(e exchange) {
@@ -286,6 +331,9 @@ func (st *stage) prepareTask(e exchange) {
 func values(m map[string]any) url.Values {
 	v := url.Values{}
 	for k, x := range m {
+		if n, is := x.(float64); is {
+			x = strconv.FormatFloat(n, 'f', -1, 64)
+		}
 		v.Set(k, fmt.Sprint(x))
 	}
 	return v

@@ -29,6 +29,7 @@ type param struct {
 	props    []param // of a value that is a comma-separated list of its own
 	isPart   bool    // among props: the one that may be written without its name
 	since    int     // the major version that brought it; 0: all have it
+	gone     bool    // since 9
 }
 
 func bound(n int64) *int64 { return &n }
@@ -46,6 +47,7 @@ func (p param) to(n int64) param         { p.max = bound(n); return p }
 func (p param) made(props []param) param { p.props = props; return p }
 func (p param) byDefault() param         { p.isPart = true; return p }
 func (p param) newIn9() param            { p.since = 9; return p }
+func (p param) goneIn9() param           { p.gone = true; return p }
 func (p param) from(n int64) param       { p.min = bound(n); return p }
 func (p param) as(format string) param   { p.format = format; return p }
 func (p param) upTo(length int) param    { p.maxLen = length; return p }
@@ -109,7 +111,7 @@ var formats = map[string]format{
 func verify(schema []param, args map[string]string, major int) map[string]string {
 	bad := map[string]string{}
 	for name, v := range args {
-		i := slices.IndexFunc(schema, func(p param) bool { return p.name == family(name) && p.since <= major })
+		i := slices.IndexFunc(schema, func(p param) bool { return p.name == family(name) && p.knownTo(major) })
 		if i < 0 {
 			bad[name] = "property is not defined in schema and the schema does not allow additional properties"
 		} else if msg := schema[i].check(name, v, major); msg != "" {
@@ -129,6 +131,8 @@ func verify(schema []param, args map[string]string, major int) map[string]string
 	}
 	return bad
 }
+
+func (p param) knownTo(major int) bool { return p.since <= major && (!p.gone || major < 9) }
 
 // check says what is wrong with the value of a parameter of that name.
 func (p param) check(name, v string, major int) string {

@@ -232,6 +232,12 @@ func (c *Cluster) Version() string {
 	return c.version
 }
 
+func (c *Cluster) majorNow() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.major
+}
+
 // Standalone reports whether this is a host by itself.
 func (c *Cluster) Standalone() bool { return c.standalone }
 

@@ -82,7 +82,10 @@ func (c *Cluster) rootStorage() *storage {
 // volume names a container's disk, which a template's name tells from others.
 func (s *storage) volume(vmid, n int, template bool) string {
 	kind := map[bool]string{true: "base", false: "vm"}[template]
-	if s.Path == "" {
+	switch {
+	case s.Type == "zfspool":
+		return fmt.Sprintf("%s:%s-%d-disk-%d", s.ID, map[bool]string{true: "basevol", false: "subvol"}[template], vmid, n)
+	case s.Path == "":
 		return fmt.Sprintf("%s:%s-%d-disk-%d", s.ID, kind, vmid, n)
 	}
 	return fmt.Sprintf("%s:%d/%s-%d-disk-%d.raw", s.ID, vmid, kind, vmid, n)
@@ -142,6 +145,8 @@ func (s *storage) configRow() obj {
 	switch {
 	case s.Type == "lvmthin":
 		o = o.with("vgname", "pve").with("thinpool", "data")
+	case s.Type == "zfspool":
+		o = o.with("pool", "rpool/data")
 	case s.Path != "":
 		o = o.with("path", s.Path)
 	}

@@ -32,12 +32,15 @@ type task struct {
 	doom    string                           // the words to die with, where a fault gives them
 	broken  func(at time.Time) (exit string) // what dying in mid work leaves, and with which words
 	stopped func(at time.Time)               // what being stopped from outside leaves
+
+	stoppedWith func(t *task, at time.Time) string
 }
 
 // step is a part of a task's work.
 type step struct {
 	takes time.Duration                             // before it is done, on a real node
 	lock  bool                                      // wait for the container's configuration lock
+	when  func() bool                               // false leaves it out
 	do    func(t *task, at time.Time) (exit string) // "" goes on, "OK" is an early end, anything else the task's error
 }
 
@@ -46,6 +49,8 @@ type work struct {
 	plan    []step
 	broken  func(at time.Time) string
 	stopped func(at time.Time)
+
+	stoppedWith func(t *task, at time.Time) string // the words to end with then, where they are not the usual ones
 }
 
 const (
@@ -57,7 +62,8 @@ const (
 var usualTime = map[string]time.Duration{
 	"vzstart": 1500 * time.Millisecond, "vzstop": time.Second, "vzshutdown": 3500 * time.Millisecond,
 	"vzcreate": 1500 * time.Millisecond, "vzdestroy": 800 * time.Millisecond, "vzdump": 8 * time.Second,
-	"imgdel":    300 * time.Millisecond,
+	"imgdel":  300 * time.Millisecond,
+	"vzclone": 1500 * time.Millisecond, "vzsnapshot": 500 * time.Millisecond, "resize": 500 * time.Millisecond, "move_volume": 2 * time.Second,
 	"vzsuspend": 2 * time.Second, "vzresume": 2 * time.Second,
 }
 
@@ -67,7 +73,7 @@ func (c *Cluster) begin(n *Node, kind, id, who string, at time.Time, w work) *ta
 	c.nextPID += 7 + c.nextPID%13
 	t := &task{
 		cluster: c, node: n, pid: c.nextPID, pstart: int64(at.Sub(n.boot).Seconds() * 100), start: at,
-		kind: kind, id: id, user: owner, tok: tok, plan: w.plan, broken: w.broken, stopped: w.stopped,
+		kind: kind, id: id, user: owner, tok: tok, plan: w.plan, broken: w.broken, stopped: w.stopped, stoppedWith: w.stoppedWith,
 		factor: c.sim.cfg.TaskTime * c.taskFactor(n),
 	}
 	t.upid = fmt.Sprintf("UPID:%s:%08X:%08X:%08X:%s:%s:%s:", n.spec.Name, t.pid, t.pstart&0xffffffff, at.Unix(), kind, id, who)
@@ -95,6 +101,10 @@ func (t *task) advance(at time.Time) {
 			return
 		}
 		s := &t.plan[0]
+		if s.when != nil && !s.when() {
+			t.plan = t.plan[1:]
+			continue
+		}
 		if s.lock {
 			if !t.acquire(at) {
 				return
@@ -186,7 +196,11 @@ func (t *task) stop(at time.Time) {
 	if t.stopped != nil {
 		t.stopped(at)
 	}
-	t.finish(at, "received interrupt")
+	exit := "received interrupt"
+	if t.stoppedWith != nil {
+		exit = t.stoppedWith(t, at)
+	}
+	t.finish(at, exit)
 }
 
 // acquire takes the lock file of the task's container; false while another has
