@@ -276,7 +276,9 @@ func (c *Cluster) extracting(t *task, n *Node, m creation) string {
 	if m.restore {
 		t.say("restoring '%s' now..", m.source)
 	} else if s == nil || !slices.Contains(s.templates, strings.TrimPrefix(name, "vztmpl/")) {
-		return fmt.Sprintf("volume '%s' does not exist", m.source)
+		why := fmt.Sprintf("volume '%s' does not exist", m.source)
+		t.say("%s", why)
+		return why
 	}
 	t.say("extracting archive '%s'", file)
 	return ""
