@@ -34,11 +34,27 @@ func (s *Service) Force(ctx context.Context, v account.Viewer, address string, i
 	if !ok || !Forceable(steps[n]) {
 		return "", problem.New(problem.Conflict, "There is nothing here to be forced.", "Only a container that did not shut down in time can be.")
 	}
-	made, err := s.Do(ctx, v, address, fleet.ActionRequest{Action: fleet.ActStop, Targets: []fleet.ContainerID{target}, Once: "force/" + string(id) + "/" + steps[n].Subject})
+	r := fleet.ActionRequest{Action: fleet.ActStop, Once: "force/" + string(id) + "/" + steps[n].Subject}
+	aimAgain(&r, target, steps[n])
+	made, err := s.Do(ctx, v, address, r)
 	if err != nil {
 		return "", err
 	}
 	return made, s.engine.Dismiss(ctx, owner, id, n)
+}
+
+// aimAgain has a request mean the container of an earlier step: the one that was called so then.
+func aimAgain(r *fleet.ActionRequest, id fleet.ContainerID, st job.Step) {
+	r.Targets = append(r.Targets, id)
+	var was stepArgs
+	decode(st.Args, &was)
+	if was.Name == "" {
+		return // a new container's, which comes late
+	}
+	if r.Names == nil {
+		r.Names = map[fleet.ContainerID]string{}
+	}
+	r.Names[id] = fleet.Container{ID: id, Hostname: was.Name}.Name()
 }
 
 // Busy is what is being done to the owner's containers right now.

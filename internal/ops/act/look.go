@@ -88,7 +88,11 @@ func (r *run) ready(ctx context.Context) (done bool, err error) {
 	if r.rule.Action != fleet.ActDelete && wished(r.rule.Action, r.state) && r.rule.Action != fleet.ActReboot {
 		return true, nil
 	}
-	if why := fleet.Judge(r.rule.Action, r.picture(ctx), r.container(), nil); !why.None() {
+	p, err := r.picture(ctx)
+	if err != nil {
+		return false, before(err)
+	}
+	if why := fleet.Judge(r.rule.Action, p, r.container(), nil); !why.None() {
 		return false, nothingDone(kindOfRefusal(why.Code), why.Why)
 	}
 	return false, nil
@@ -117,15 +121,21 @@ func (r *run) seenSuspended() bool {
 
 // picture is the cluster for the rules: what was just found out, and no more.
 // Whether it has quorum is asked anew where that matters; a token that may not
-// see it leaves the judgement to Proxmox.
-func (r *run) picture(ctx context.Context) *fleet.ClusterPicture {
-	p := &fleet.ClusterPicture{Cluster: r.id.Cluster, Name: r.link.cluster.Name, Standalone: r.link.cluster.Standalone, Quorate: true, SeenAt: r.s.now()}
-	if r.rule.Quorum && !p.Standalone {
-		if quorate, err := r.link.Quorate(ctx); err == nil {
-			p.Quorate = quorate
-		}
+// see it leaves the judgement to Proxmox. That it cannot be asked is no reason to
+// believe it: a deletion without quorum destroys the disks and nothing else.
+func (r *run) picture(ctx context.Context) (*fleet.ClusterPicture, error) {
+	p := &fleet.ClusterPicture{Cluster: r.id.Cluster, Name: r.link.cluster.Name, Quorate: true, SeenAt: r.s.now()}
+	if !r.rule.Quorum { // a standalone host is asked too: it may be in a cluster since it was added
+		return p, nil
 	}
-	return p
+	quorate, err := r.link.Quorate(ctx)
+	switch {
+	case err == nil:
+		p.Quorate = quorate
+	case !problem.Is(err, problem.Forbidden):
+		return nil, err
+	}
+	return p, nil
 }
 
 // before marks a failure that came before Proxmox was asked to change anything.

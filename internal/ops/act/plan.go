@@ -143,7 +143,7 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, i
 	r := fleet.ActionRequest{Action: fleet.Action(j.Kind), Choices: choicesOf(j), Once: once}
 	for _, st := range steps {
 		if target, ok := targetOf(st); ok && s.there(owner, target) {
-			r.Targets = append(r.Targets, target)
+			aimAgain(&r, target, st)
 		}
 	}
 	if len(r.Targets) == 0 {
