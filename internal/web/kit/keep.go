@@ -1,11 +1,13 @@
 package kit
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"io"
 	"mime/multipart"
 	"net/http"
+	"time"
 
 	"berth/internal/problem"
 )
@@ -87,9 +89,42 @@ type keptForm struct {
 // keptName is the hidden field of an upload that is sent again: base64 in place of a file.
 func keptName(upload string) string { return upload + ".kept" }
 
+// keepers bounds how many forms are kept at once: nobody is signed in here, so
+// that strangers too have them read whole, and each takes some fifty MiB.
+var keepers = newKeepers(3, 20*time.Second)
+
+type keeping struct {
+	room chan struct{}
+	wait time.Duration
+}
+
+func newKeepers(most int, wait time.Duration) keeping {
+	return keeping{make(chan struct{}, most), wait}
+}
+
+// take waits for room, before anything is read, and returns how to leave it.
+func (k keeping) take(ctx context.Context) (leave func(), err error) {
+	late := time.NewTimer(k.wait)
+	defer late.Stop()
+	select {
+	case k.room <- struct{}{}:
+		return func() { <-k.room }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-late.C:
+		return nil, problem.New(problem.TooMany, "Your session has ended, and Berth has no room to keep this form for you just now. Nothing was saved.",
+			"Sign in in another tab, go back, and send it again.")
+	}
+}
+
 // KeepForm answers a form whose session has ended: nothing of it is done, and
 // the page that comes back has all of it, to be sent again after signing in.
 func KeepForm(w http.ResponseWriter, r *http.Request) error {
+	leave, err := keepers.take(r.Context())
+	if err != nil {
+		return err
+	}
+	defer leave()
 	values, uploads, err := ReadForm(r)
 	if err != nil {
 		return err

@@ -2,12 +2,17 @@ package kit
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"berth/internal/problem"
 )
@@ -72,6 +77,39 @@ func TestAFormIsKeptWhenTheSessionHasEnded(t *testing.T) {
 	}
 	if raw, ok := KeptUpload([]FormValue{{"f.upload.kept", "aGVsbG8="}}, "f.upload"); !ok || string(raw) != "hello" {
 		t.Errorf("the upload is lost: %q", raw)
+	}
+}
+
+// Strangers cannot have more read than fits.
+func TestFewFormsAreKeptAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := newKeepers(2, 20*time.Second)
+		first, _ := k.take(t.Context())
+		second, _ := k.take(t.Context())
+		if first == nil || second == nil {
+			t.Fatal("there was no room for two")
+		}
+		began := time.Now()
+		if _, err := k.take(t.Context()); !problem.Is(err, problem.TooMany) || time.Since(began) != 20*time.Second {
+			t.Errorf("the third: %v after %s", err, time.Since(began))
+		}
+		time.AfterFunc(time.Second, first)
+		if third, err := k.take(t.Context()); third == nil {
+			t.Errorf("who waited is not let in: %v", err)
+		}
+	})
+	for range cap(keepers.room) {
+		keepers.room <- struct{}{}
+		defer func() { <-keepers.room }()
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	leave()
+	r := sentForm(t, func(w *multipart.Writer) { _ = w.WriteField("a", "b") }).WithContext(ctx)
+	if err := KeepForm(httptest.NewRecorder(), r); !errors.Is(err, context.Canceled) {
+		t.Errorf("without room: %v", err)
+	}
+	if left, _ := io.ReadAll(r.Body); len(left) == 0 {
+		t.Error("it was read without room")
 	}
 }
 
