@@ -55,6 +55,7 @@ type Server struct {
 	routes  []kit.Route
 	pages   func(path string) bool
 	handler http.Handler
+	streams streams
 }
 
 // New builds the site map. It fails on a route that does not say who may have it.
@@ -130,6 +131,13 @@ func (s *Server) route(route kit.Route) http.Handler {
 			bound(w, r, route)
 			if err != nil {
 				return s.turnAway(w, r, route, err)
+			}
+			if route.Form == kit.StreamRoute {
+				leave, err := s.streams.open(string(kit.ViewerOf(r.Context()).User.ID), route)
+				if err != nil {
+					return err
+				}
+				defer leave()
 			}
 			return route.Handle(w, r)
 		}).ServeHTTP(w, r)

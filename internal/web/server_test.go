@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -90,6 +91,40 @@ func request(method, path, who string) *http.Request {
 		r.AddCookie(&http.Cookie{Name: "who", Value: who})
 	}
 	return r
+}
+
+// No route of streams can forget that one person has so many and no more.
+func TestSoManyStreamsAPerson(t *testing.T) {
+	entered, leave := make(chan bool), make(chan bool)
+	s := testServer(t, func(o *Options) {
+		o.Pages.Jobs = room{{Method: "GET", Pattern: "/held", Access: kit.SignedIn, Form: kit.StreamRoute, Handle: func(http.ResponseWriter, *http.Request) error {
+			entered <- true
+			<-leave
+			return nil
+		}}}
+	})
+	open := func(who string) int {
+		r := request("GET", "/held", who)
+		r.Header.Set("Sec-Fetch-Site", "same-origin")
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w.Code
+	}
+	var held sync.WaitGroup
+	for range maxStreams {
+		held.Go(func() { open("user") })
+		<-entered
+	}
+	if code := open("user"); code != http.StatusTooManyRequests {
+		t.Errorf("one too many: %d", code)
+	}
+	held.Go(func() { open("admin") })
+	<-entered // another person's do not count
+	close(leave)
+	held.Wait()
+	held.Go(func() { open("user") })
+	<-entered // those that were left do not count
+	held.Wait()
 }
 
 func TestWhoGetsIn(t *testing.T) {
