@@ -43,7 +43,7 @@ class Chart {
     return {
       width: Math.max(this.plot.clientWidth, 120),
       height: HEIGHT,
-      padding: [8, 4, 0, 0],
+      padding: [8, 16, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: "history" }, drag: { x: false, y: false }, points: { size: 7 }, y: false },
       scales: { y: { range: (_u, _min, max) => [0, this.top(max)] } },
