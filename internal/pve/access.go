@@ -88,6 +88,9 @@ func (c *Client) Permissions(ctx context.Context) (fleet.Permissions, error) {
 	if err != nil {
 		return nil, err
 	}
+	if v.kind != object && (v.kind != array || len(v.items) > 0) { // Perl's empty list may stand for an empty object
+		return nil, c.oddAnswer("reading its privileges")
+	}
 	all := fleet.Permissions{}
 	for _, path := range v.fields {
 		if !strings.HasPrefix(path.key, "/") || path.value.kind != object {

@@ -35,6 +35,9 @@ func (c *Client) CertificatesInfo(ctx context.Context, node string) ([]Certifica
 	if err != nil {
 		return nil, err
 	}
+	if v.kind != array && v.kind != null {
+		return nil, c.oddAnswer(call.doing)
+	}
 	var all []Certificate
 	for _, x := range v.items {
 		cert := Certificate{File: x.get("filename").line(), PEM: x.get("pem").raw(), Fingerprint: strings.ToUpper(x.get("fingerprint").line()),

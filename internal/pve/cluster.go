@@ -98,6 +98,9 @@ func taskRow(v value) (Task, bool) {
 	if err != nil {
 		return Task{}, false
 	}
+	if t.EndedAt.IsZero() && strings.EqualFold(t.Status, "running") {
+		t.Status = "" // a node's own list has a word for it, the cluster's none
+	}
 	// The UPID says it all again: it fills what a row lacks.
 	if t.Node == "" {
 		t.Node = u.Node
@@ -141,6 +144,9 @@ func (c *Client) JoinInfo(ctx context.Context) (JoinInfo, error) {
 	}
 	if err != nil {
 		return JoinInfo{}, err
+	}
+	if v.get("nodelist").kind != array {
+		return JoinInfo{}, c.oddAnswer(call.doing)
 	}
 	info := JoinInfo{ConfigName: v.get("totem").get("cluster_name").line(), Preferred: v.get("preferred_node").line()}
 	for _, m := range v.get("nodelist").items {

@@ -68,6 +68,9 @@ func (c *Client) Current(ctx context.Context, node string, id fleet.VMID) (Guest
 		return Guest{}, err
 	}
 	g, ok := guestRow(v)
+	if v.kind == object && v.get("vmid").isNothing() {
+		g.VMID, ok = id, true // it was asked for by that
+	}
 	if !ok || g.VMID != id || g.Status == "" {
 		return Guest{}, c.oddAnswer(call.doing)
 	}

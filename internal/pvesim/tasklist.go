@@ -54,12 +54,14 @@ func (t *task) inClusterList() obj {
 	return o.withIf(t.tok != "", "tokenid", t.tok)
 }
 
+// inNodeList is a row of a node's own list, where running ones have a word for
+// that.
 func (t *task) inNodeList() obj {
 	o := t.common().with("pstart", t.pstart)
-	if t.done {
-		o = o.with("endtime", t.end.Unix()).with("status", t.exit)
+	if !t.done {
+		return o.with("status", "RUNNING")
 	}
-	return o
+	return o.with("endtime", t.end.Unix()).with("status", t.exit)
 }
 
 const (
