@@ -68,6 +68,8 @@ type Job struct {
 	// StopAt is when its person asked that the rest be left undone; zero: not.
 	StopAt time.Time
 	Tally  Tally
+	// Rev counts the changes of the job and its steps that a page shows.
+	Rev int64
 }
 
 // Tally counts a job's steps by their state.
@@ -118,6 +120,8 @@ type Step struct {
 	Lines int
 	// DismissedAt is when its person said that a bad end was seen; zero: not.
 	DismissedAt time.Time
+	// Rev is its job's at the last change of the step that a page shows.
+	Rev int64
 }
 
 // Begin is who had a planned job begun, and what the trail says of it (nil: nothing).
@@ -164,6 +168,12 @@ type Filter struct {
 	Subject string // steps only
 	Kind    string
 	Actor   string
+	State   State // jobs only; empty: any
+	// Of one job's steps, those numbered From on, and below To (0: to the end).
+	From, To int
+	// Changed chooses, of one job's steps, those whose Rev is above Since; Kind and States are not looked at then.
+	Changed bool
+	Since   int64
 	// States chooses steps; for jobs, those that have such a step. Empty: any.
 	States []StepState
 	Before time.Time // created (jobs) or started (steps) before; zero: from the newest

@@ -186,7 +186,7 @@ func (c *crew) due() []job.Open {
 		}
 	}
 	slices.SortFunc(ready, func(a, b job.Open) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), min(a.Siblings, 2)-min(b.Siblings, 2), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Job, b.Job), a.N-b.N)
+		return cmp.Or(cmp.Compare(rank(a.State), rank(b.State)), min(a.Siblings, 2)-min(b.Siblings, 2), a.CreatedAt.Compare(b.CreatedAt), cmp.Compare(a.Job, b.Job), a.N-b.N)
 	})
 	taken := map[string]int{}
 	for _, h := range c.running {
@@ -204,8 +204,8 @@ func (c *crew) due() []job.Open {
 	return due
 }
 
-func rank(o job.Open) int {
-	if o.State == job.Active {
+func rank(s job.StepState) int {
+	if s == job.Active {
 		return 0
 	}
 	return 1

@@ -42,8 +42,6 @@ type Store interface {
 	SubmitJob(ctx context.Context, j job.Job, steps []job.Step, taken func(job.Step) string) (job.ID, error)
 	BeginJob(ctx context.Context, owner string, id job.ID, by job.Begin, taken func(job.Step) string) error
 	StopJob(ctx context.Context, owner string, id job.ID, at time.Time, entry *audit.Entry) error
-	Job(ctx context.Context, owner string, id job.ID) (job.Job, error)
-	Steps(ctx context.Context, f job.Filter) ([]job.Step, error)
 	OpenGroups(ctx context.Context) ([]string, error)
 	OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 	TakeStep(ctx context.Context, id job.ID, n int, holder string, at time.Time) (job.Step, error)
@@ -53,7 +51,9 @@ type Store interface {
 	SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error
 	EndStep(ctx context.Context, o job.Open, holder string, end job.End) error
 	AddStepLines(ctx context.Context, id job.ID, n int, holder string, at time.Time, texts []string) error
-	Board(ctx context.Context, owner string, since time.Time) (job.Board, error)
+	// Goings are the steps that wait or are active, and the last bad end of each subject.
+	Goings(ctx context.Context, owner string, since time.Time) (open, bad []job.Step, err error)
+	GroupsOfJob(ctx context.Context, owner string, id job.ID) ([]string, error)
 	DismissStep(ctx context.Context, owner string, id job.ID, n int, at time.Time) error
 	PruneJobs(ctx context.Context, before, plansBefore time.Time) error
 	Claim(ctx context.Context, name, holder string, until, now time.Time) (won bool, err error)
@@ -170,7 +170,7 @@ func (e *Engine) listen(ctx context.Context) {
 			case topicWork:
 				e.wake(id)
 			case topicBoard:
-				e.boards.changed(id)
+				e.boards.heard(id)
 			case topicResync:
 				e.lookForWork(ctx)
 				e.boards.changed("")
@@ -266,11 +266,11 @@ func (e *Engine) Dismiss(ctx context.Context, owner string, id job.ID, n int) er
 
 // tellOf tells of a change of a stored job.
 func (e *Engine) tellOf(ctx context.Context, owner string, id job.ID) error {
-	steps, err := e.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 100_000})
+	groups, err := e.store.GroupsOfJob(ctx, owner, id)
 	if err != nil {
-		return fmt.Errorf("reading a job's steps: %w", err)
+		return fmt.Errorf("telling of a job: %w", err)
 	}
-	e.tell(ctx, owner, groupsOf(steps))
+	e.tell(ctx, owner, groups)
 	return nil
 }
 
@@ -285,9 +285,7 @@ func (e *Engine) tell(ctx context.Context, owner string, groups []string) {
 		}
 	}
 	e.boards.changed(owner)
-	if err := e.store.Announce(ctx, topicBoard, owner); err != nil {
-		e.log.Warn("jobs: other replicas were not told of a change", "err", err)
-	}
+	e.boards.announce(ctx, owner)
 }
 
 func groupsOf(steps []job.Step) []string {

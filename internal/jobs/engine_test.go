@@ -36,8 +36,10 @@ func newYard(t *testing.T) *yard {
 }
 
 // engine starts an engine; the function stops it and waits.
-func (y *yard) engine(o jobs.Options) (*jobs.Engine, func()) {
-	o.Store = y.store
+func (y *yard) engine(o jobs.Options) (*jobs.Engine, func()) { return y.engineOn(y.store, o) }
+
+func (y *yard) engineOn(s jobs.Store, o jobs.Options) (*jobs.Engine, func()) {
+	o.Store = s
 	if o.Holder == "" {
 		o.Holder = storetest.ID()
 	}

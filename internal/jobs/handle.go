@@ -210,7 +210,7 @@ func (h *Handle) run(ctx context.Context) {
 	h.mu.Lock()
 	h.step = s
 	h.mu.Unlock()
-	e.boards.tellBoard(s.Owner)
+	e.boards.tellStep(s, false)
 	outcome := h.do(ctx)
 	if outcome.State == "" || !outcome.State.Ended() {
 		return // it goes on after the next start, or on another replica
@@ -245,7 +245,7 @@ func (h *Handle) end(ctx context.Context, o Outcome) (settled bool) {
 			h.step.State, h.step.Detail, h.step.Problem, h.step.EndedAt = o.State, o.Detail, string(o.Kind), end.At
 			s := h.step
 			h.mu.Unlock()
-			e.boards.tellBoard(s.Owner)
+			e.boards.tellStep(s, h.open.Chain && s.State.Bad())
 			e.options.Ended(s)
 			return true
 		}

@@ -35,14 +35,14 @@ func stepParams(j job.Job, n int, s job.Step) query.AddStepParams {
 func jobOf(r query.Job, t job.Tally) job.Job {
 	return job.Job{ID: job.ID(r.ID), Owner: r.Owner, Kind: r.Kind, Title: r.Title, Actor: r.Actor, Address: r.Address, State: job.State(r.State),
 		Once: r.Once.String, Chain: r.Chain, Retries: job.ID(r.Retries), Args: raw(r.Args), CreatedAt: moment(r.CreatedAt), StartedAt: moment(r.StartedAt),
-		EndedAt: moment(r.EndedAt), StopAt: moment(r.StopAt), Tally: t}
+		EndedAt: moment(r.EndedAt), StopAt: moment(r.StopAt), Tally: t, Rev: r.Rev}
 }
 
 func step(r query.JobStep) job.Step {
 	return job.Step{Job: job.ID(r.JobID), N: int(r.N), Owner: r.Owner, Kind: r.Kind, Actor: r.Actor, Group: r.GroupID, Lane: r.Lane, Subject: r.Subject,
 		Title: r.Title, Wave: int(r.Wave), State: job.StepState(r.State), Args: raw(r.Args), Memo: raw(r.Memo), UPID: r.Upid, Detail: r.Detail,
 		Problem: r.Problem, StartedAt: moment(r.StartedAt), EndedAt: moment(r.EndedAt), Attempt: int(r.Attempt), DismissedAt: moment(r.DismissedAt),
-		Lines: int(r.LogLines)}
+		Lines: int(r.LogLines), Rev: r.Rev}
 }
 
 func stepsOf(rows []query.JobStep) []job.Step {

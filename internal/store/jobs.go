@@ -41,7 +41,7 @@ func (s *Store) SubmitJob(ctx context.Context, j job.Job, steps []job.Step, take
 		if j.State == job.Planned {
 			return q.DropPlans(ctx, query.DropPlansParams{Owner: j.Owner, OfOwner: j.Owner, Keep: maxPlans})
 		}
-		return claimSteps(ctx, q, string(j.ID), j.StartedAt, taken)
+		return claimSteps(ctx, q, string(j.ID), 0, j.StartedAt, taken)
 	})
 	return j.ID, failed("keep the job", err)
 }
@@ -58,7 +58,11 @@ func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, by job.Be
 			_, err := q.JobOf(ctx, query.JobOfParams{Owner: owner, ID: string(id)})
 			return err
 		}
-		if err := claimSteps(ctx, q, string(id), by.At, taken); err != nil {
+		rev, err := q.ChangeJob(ctx, string(id))
+		if err != nil {
+			return err
+		}
+		if err := claimSteps(ctx, q, string(id), rev, by.At, taken); err != nil {
 			return err
 		}
 		return s.addAuditOf(ctx, q, by.Entry)
@@ -68,10 +72,10 @@ func (s *Store) BeginJob(ctx context.Context, owner string, id job.ID, by job.Be
 // claimTries is how often a claim is tried again that was free and taken in turn.
 const claimTries = 5
 
-func claimSteps(ctx context.Context, q *query.Queries, id string, at time.Time, taken func(job.Step) string) error {
+func claimSteps(ctx context.Context, q *query.Queries, id string, rev int64, at time.Time, taken func(job.Step) string) error {
 	var why string
 	for try := 0; ; try++ {
-		reason, err := claimOnce(ctx, q, id, at, taken)
+		reason, err := claimOnce(ctx, q, id, rev, at, taken)
 		if why == "" {
 			why = reason
 		}
@@ -100,7 +104,7 @@ func claimSteps(ctx context.Context, q *query.Queries, id string, at time.Time, 
 }
 
 // claimOnce claims what is free and skips what another job works on; why is the first reason.
-func claimOnce(ctx context.Context, q *query.Queries, id string, at time.Time, taken func(job.Step) string) (why string, err error) {
+func claimOnce(ctx context.Context, q *query.Queries, id string, rev int64, at time.Time, taken func(job.Step) string) (why string, err error) {
 	if err := q.ClaimSubjects(ctx, id); err != nil {
 		return "", err
 	}
@@ -118,7 +122,7 @@ func claimOnce(ctx context.Context, q *query.Queries, id string, at time.Time, t
 		if why == "" {
 			why = reason
 		}
-		if err := q.SkipStep(ctx, query.SkipStepParams{JobID: id, N: o.N, Detail: reason, Problem: string(problem.Conflict), Now: millis(at)}); err != nil {
+		if err := q.SkipStep(ctx, query.SkipStepParams{JobID: id, N: o.N, Detail: reason, Problem: string(problem.Conflict), Now: millis(at), Rev: rev}); err != nil {
 			return why, err
 		}
 	}
@@ -136,14 +140,15 @@ func (s *Store) JobOnce(ctx context.Context, owner, once string) (job.ID, error)
 // written when that is new.
 func (s *Store) StopJob(ctx context.Context, owner string, id job.ID, at time.Time, entry *audit.Entry) error {
 	return failed("stop the job", s.tx(ctx, func(q *query.Queries) error {
-		if held, err := q.HoldJob(ctx, query.HoldJobParams{Owner: owner, ID: string(id)}); err != nil || held == 0 {
-			return orMissing(err)
+		rev, err := q.ChangeJobOf(ctx, query.ChangeJobOfParams{Owner: owner, ID: string(id)})
+		if err != nil {
+			return err
 		}
 		stopped, err := q.StopJob(ctx, query.StopJobParams{Owner: owner, ID: string(id), StopAt: millis(at)})
 		if err != nil || stopped == 0 {
 			return err // finished, or stopped before
 		}
-		if err := q.CancelRest(ctx, query.CancelRestParams{JobID: string(id), Detail: "Not begun: the job was cancelled.", EndedAt: millis(at)}); err != nil {
+		if err := q.CancelRest(ctx, query.CancelRestParams{JobID: string(id), Detail: "Not begun: the job was cancelled.", EndedAt: millis(at), Rev: rev}); err != nil {
 			return err
 		}
 		if err := settle(ctx, q, owner, string(id), at); err != nil {
@@ -180,7 +185,7 @@ func (s *Store) OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 		open[i] = job.Open{Chain: r.Chain, Address: r.Address, Stopping: r.StopAt != 0, CreatedAt: moment(r.CreatedAt), Siblings: int(r.Steps), Step: step(query.JobStep{
 			JobID: r.JobID, N: r.N, Owner: r.Owner, Kind: r.Kind, Actor: r.Actor, GroupID: r.GroupID, Lane: r.Lane, Subject: r.Subject, Title: r.Title,
 			Wave: r.Wave, State: r.State, Args: r.Args, Memo: r.Memo, Upid: r.Upid, Detail: r.Detail, Problem: r.Problem, StartedAt: r.StartedAt,
-			EndedAt: r.EndedAt, DismissedAt: r.DismissedAt, Attempt: r.Attempt, Holder: r.Holder, LogLines: r.LogLines, LogBytes: r.LogBytes})}
+			EndedAt: r.EndedAt, DismissedAt: r.DismissedAt, Attempt: r.Attempt, Holder: r.Holder, LogLines: r.LogLines, LogBytes: r.LogBytes, Rev: r.Rev})}
 	}
 	return open, failed("list what is to be done", err)
 }
@@ -188,11 +193,18 @@ func (s *Store) OpenSteps(ctx context.Context, group string) ([]job.Open, error)
 // TakeStep makes a step that waits, or that another replica left, the holder's and active.
 // Ended meanwhile, it is job.ErrTaken.
 func (s *Store) TakeStep(ctx context.Context, id job.ID, n int, holder string, at time.Time) (job.Step, error) {
-	r, err := s.writes.TakeStep(ctx, query.TakeStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Now: millis(at)})
-	if errors.Is(err, sql.ErrNoRows) {
-		return job.Step{}, job.ErrTaken
-	}
-	return step(r), failed("take up a step", err)
+	var r query.JobStep
+	err := s.tx(ctx, func(q *query.Queries) error {
+		rev, err := q.ChangeJob(ctx, string(id))
+		if err == nil {
+			r, err = q.TakeStep(ctx, query.TakeStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Now: millis(at), Rev: rev})
+		}
+		if errors.Is(err, sql.ErrNoRows) {
+			return job.ErrTaken
+		}
+		return err
+	})
+	return step(r), orTaken("take up a step", err)
 }
 
 // IntendStep keeps, in one piece, what whoever goes on after a crash needs and
@@ -209,8 +221,28 @@ func (s *Store) IntendStep(ctx context.Context, id job.ID, n int, holder string,
 
 // NoteStep keeps what whoever goes on after a crash needs, and Proxmox's task once there is one ("" keeps it).
 func (s *Store) NoteStep(ctx context.Context, id job.ID, n int, holder string, memo []byte, upid string) error {
-	rows, err := s.writes.NoteStep(ctx, query.NoteStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Memo: plain(string(memo)), Upid: plain(upid)})
-	return stillHeld("note what a step needs", rows, err)
+	if upid == "" {
+		rows, err := s.writes.NoteStep(ctx, query.NoteStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Memo: plain(string(memo))})
+		return stillHeld("note what a step needs", rows, err)
+	}
+	return s.changeStep(ctx, "note a step's task", id, func(q *query.Queries, rev int64) (int64, error) {
+		return q.NoteTask(ctx, query.NoteTaskParams{JobID: string(id), N: int64(n), Holder: plain(holder), Memo: plain(string(memo)), Upid: plain(upid), Rev: rev})
+	})
+}
+
+// changeStep changes one step as a page shows it; who does not have it any more gets job.ErrTaken.
+func (s *Store) changeStep(ctx context.Context, doing string, id job.ID, change func(q *query.Queries, rev int64) (int64, error)) error {
+	return orTaken(doing, s.tx(ctx, func(q *query.Queries) error {
+		rev, err := q.ChangeJob(ctx, string(id))
+		if errors.Is(err, sql.ErrNoRows) {
+			return job.ErrTaken
+		}
+		if err != nil {
+			return err
+		}
+		rows, err := change(q, rev)
+		return stillHeld(doing, rows, err)
+	}))
 }
 
 // OrderSteps gives steps of a job that wait, and are of the group of its step
@@ -229,8 +261,9 @@ func (s *Store) OrderSteps(ctx context.Context, id job.ID, by int, holder string
 
 // SayStep keeps what a step is doing.
 func (s *Store) SayStep(ctx context.Context, id job.ID, n int, holder, detail string) error {
-	rows, err := s.writes.SayStep(ctx, query.SayStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Detail: plain(detail)})
-	return stillHeld("say what a step does", rows, err)
+	return s.changeStep(ctx, "say what a step does", id, func(q *query.Queries, rev int64) (int64, error) {
+		return q.SayStep(ctx, query.SayStepParams{JobID: string(id), N: int64(n), Holder: plain(holder), Detail: plain(detail), Rev: rev})
+	})
 }
 
 // EndStep ends an active step with the last of its log, frees its subject,
@@ -238,18 +271,22 @@ func (s *Store) SayStep(ctx context.Context, id job.ID, n int, holder, detail st
 // step, and writes the trail: all or nothing.
 func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, end job.End) error {
 	return failed("end a step", s.tx(ctx, func(q *query.Queries) error {
-		if _, err := q.HoldJob(ctx, query.HoldJobParams{Owner: o.Owner, ID: string(o.Job)}); err != nil {
+		rev, err := q.ChangeJob(ctx, string(o.Job))
+		if errors.Is(err, sql.ErrNoRows) {
+			return job.ErrTaken
+		}
+		if err != nil {
 			return err
 		}
 		if err := addLines(ctx, q, o.Job, o.N, holder, end.At, end.Lines); err != nil {
 			return err
 		}
 		rows, err := q.EndStep(ctx, query.EndStepParams{JobID: string(o.Job), N: int64(o.N), Holder: plain(holder),
-			State: string(end.State), Detail: plain(end.Detail), Problem: plain(end.Problem), Now: millis(end.At)})
+			State: string(end.State), Detail: plain(end.Detail), Problem: plain(end.Problem), Now: millis(end.At), Rev: rev})
 		if err := stillHeld("end a step", rows, err); err != nil {
 			return err
 		}
-		if err := release(ctx, q, o, end); err != nil {
+		if err := release(ctx, q, o, rev, end); err != nil {
 			return err
 		}
 		return s.addAuditOf(ctx, q, end.Entry)
@@ -257,9 +294,9 @@ func (s *Store) EndStep(ctx context.Context, o job.Open, holder string, end job.
 }
 
 // release frees what a step held that ended, and ends the job with its last.
-func release(ctx context.Context, q *query.Queries, o job.Open, end job.End) error {
+func release(ctx context.Context, q *query.Queries, o job.Open, rev int64, end job.End) error {
 	if o.Chain && end.State.Bad() {
-		err := q.SkipRest(ctx, query.SkipRestParams{JobID: string(o.Job), Detail: "Left out: a step before it did not go well.", EndedAt: millis(end.At)})
+		err := q.SkipRest(ctx, query.SkipRestParams{JobID: string(o.Job), Detail: "Left out: a step before it did not go well.", EndedAt: millis(end.At), Rev: rev})
 		if err != nil {
 			return err
 		}
@@ -278,11 +315,12 @@ func stillHeld(doing string, rows int64, err error) error {
 	return failed(doing, err)
 }
 
-func orMissing(err error) error {
-	if err == nil {
-		return problem.Missing()
+// orTaken is failed of what may be job.ErrTaken, which passes as it is.
+func orTaken(doing string, err error) error {
+	if errors.Is(err, job.ErrTaken) {
+		return err
 	}
-	return err
+	return failed(doing, err)
 }
 
 // Job finds one of the owner's jobs.
@@ -298,27 +336,17 @@ func (s *Store) Job(ctx context.Context, owner string, id job.ID) (job.Job, erro
 // Jobs lists an owner's jobs, the newest first. Lane and Subject are not looked at.
 func (s *Store) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 	rows, err := s.reads.Jobs(ctx, query.JobsParams{Owner: f.Owner, Before: beforeOf(f), Kind: plain(f.Kind), Actor: plain(f.Actor),
-		GroupID: plain(f.Group), States: listed(f.States), Most: mostOf(f)})
+		State: string(f.State), GroupID: plain(f.Group), States: listed(f.States), Most: mostOf(f)})
 	if err != nil {
 		return nil, failed("list jobs", err)
 	}
-	var ids strings.Builder
-	for _, r := range rows {
-		ids.WriteString("," + r.ID)
-	}
-	counts, err := s.reads.Tallies(ctx, query.TalliesParams{Owner: f.Owner, Jobs: ids.String() + ","})
-	if err != nil {
-		return nil, failed("count the jobs' steps", err)
-	}
-	tallies := map[string]job.Tally{}
-	for _, c := range counts {
-		t := tallies[c.JobID]
-		count(&t, c.State, c.Steps)
-		tallies[c.JobID] = t
-	}
 	jobs := make([]job.Job, len(rows))
 	for i, r := range rows {
-		jobs[i] = jobOf(r, tallies[r.ID])
+		tally, err := tallyOf(ctx, s.reads, r.ID)
+		if err != nil {
+			return nil, failed("count the jobs' steps", err)
+		}
+		jobs[i] = jobOf(r, tally)
 	}
 	return jobs, nil
 }
@@ -327,49 +355,59 @@ func (s *Store) Jobs(ctx context.Context, f job.Filter) ([]job.Job, error) {
 func (s *Store) Steps(ctx context.Context, f job.Filter) ([]job.Step, error) {
 	var rows []query.JobStep
 	var err error
-	if f.Job != "" {
-		rows, err = s.reads.StepsOfJob(ctx, query.StepsOfJobParams{Owner: f.Owner, JobID: plain(string(f.Job)), States: listed(f.States), Most: mostOf(f)})
-	} else {
+	past := int64(f.To)
+	if past <= 0 {
+		past = math.MaxInt64
+	}
+	switch {
+	case f.Job != "" && f.Changed:
+		rows, err = s.reads.ChangedSteps(ctx, query.ChangedStepsParams{Owner: f.Owner, JobID: plain(string(f.Job)), Since: f.Since, First: int64(f.From), Past: past, Most: mostOf(f)})
+	case f.Job != "":
+		rows, err = s.reads.StepsOfJob(ctx, query.StepsOfJobParams{Owner: f.Owner, JobID: plain(string(f.Job)), First: int64(f.From), Past: past,
+			Kind: plain(f.Kind), States: listed(f.States), Most: mostOf(f)})
+	default:
 		rows, err = s.reads.Steps(ctx, query.StepsParams{Owner: f.Owner, Before: beforeOf(f), Subject: plain(f.Subject), GroupID: plain(f.Group),
 			Lane: plain(f.Lane), Kind: plain(f.Kind), Actor: plain(f.Actor), States: listed(f.States), Most: mostOf(f)})
 	}
 	return stepsOf(rows), failed("list steps", err)
 }
 
-// Board reads what goes on for an owner; its Rev is not set. since is how far back a bad end is still told.
-func (s *Store) Board(ctx context.Context, owner string, since time.Time) (job.Board, error) {
+// GroupsOfJob lists the groups that a job of the owner's has steps in.
+func (s *Store) GroupsOfJob(ctx context.Context, owner string, id job.ID) ([]string, error) {
+	groups, err := s.reads.GroupsOfJob(ctx, query.GroupsOfJobParams{Owner: owner, JobID: plain(string(id))})
+	return groups, failed("list a job's groups", err)
+}
+
+// Goings reads what goes on for an owner: the steps of running jobs that wait or
+// are active, without arguments and memo, and the last one of each subject where it
+// ended badly and was not dismissed. since is how far back a bad end is still told.
+func (s *Store) Goings(ctx context.Context, owner string, since time.Time) (open, bad []job.Step, err error) {
 	busy, err := s.reads.BusySteps(ctx, owner)
 	if err != nil {
-		return job.Board{}, failed("read what goes on", err)
+		return nil, nil, failed("read what goes on", err)
 	}
-	bad, err := s.reads.BadSteps(ctx, query.BadStepsParams{Owner: owner, Since: millis(since)})
+	ended, err := s.reads.BadSteps(ctx, query.BadStepsParams{Owner: owner, Since: millis(since)})
 	if err != nil {
-		return job.Board{}, failed("read what went badly", err)
+		return nil, nil, failed("read what went badly", err)
 	}
-	b := job.Board{Busy: map[string]job.Step{}, Bad: map[string]job.Step{}}
-	jobs := map[string]bool{}
-	for _, r := range busy {
-		jobs[r.JobID] = true
-		if r.Subject == "" {
-			continue
-		}
-		if had, ok := b.Busy[r.Subject]; !ok || had.State == job.Waiting {
-			b.Busy[r.Subject] = step(r)
-		}
+	open = make([]job.Step, len(busy))
+	for i, r := range busy {
+		open[i] = job.Step{Job: job.ID(r.JobID), N: int(r.N), Owner: owner, Kind: r.Kind, Actor: r.Actor, Group: r.GroupID, Lane: r.Lane, Subject: r.Subject, Title: r.Title,
+			Wave: int(r.Wave), State: job.StepState(r.State), UPID: r.Upid, Detail: r.Detail, StartedAt: moment(r.StartedAt), Attempt: int(r.Attempt)}
 	}
-	for _, r := range bad {
-		if r.Subject != "" {
-			b.Bad[r.Subject] = step(r)
-		}
-	}
-	b.Jobs = len(jobs)
-	return b, nil
+	return open, stepsOf(ended), nil
 }
 
 // DismissStep notes that a bad end was seen by its owner.
 func (s *Store) DismissStep(ctx context.Context, owner string, id job.ID, n int, at time.Time) error {
-	rows, err := s.writes.DismissStep(ctx, query.DismissStepParams{Owner: owner, JobID: string(id), N: int64(n), Now: millis(at)})
-	return changedOne("dismiss a step", rows, err)
+	return failed("dismiss a step", s.tx(ctx, func(q *query.Queries) error {
+		rev, err := q.ChangeJobOf(ctx, query.ChangeJobOfParams{Owner: owner, ID: string(id)})
+		if err != nil {
+			return err
+		}
+		rows, err := q.DismissStep(ctx, query.DismissStepParams{Owner: owner, JobID: string(id), N: int64(n), Now: millis(at), Rev: rev})
+		return changedOne("dismiss a step", rows, err)
+	}))
 }
 
 // PruneJobs forgets jobs that were asked for before a time, but those that run,

@@ -23,19 +23,22 @@ func Forceable(st job.Step) bool {
 // Force stops the container that did not shut down in time, as a job of its own.
 func (s *Service) Force(ctx context.Context, v account.Viewer, address string, id job.ID, n int) (job.ID, error) {
 	owner := string(v.User.ID)
-	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: 2 * fleet.MaxTargets})
+	if n < 0 {
+		return "", problem.Missing()
+	}
+	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, From: n, To: n + 1})
 	if err != nil {
 		return "", err
 	}
-	if n < 0 || n >= len(steps) {
+	if len(steps) == 0 {
 		return "", problem.Missing()
 	}
-	target, ok := targetOf(steps[n])
-	if !ok || !Forceable(steps[n]) {
+	target, ok := targetOf(steps[0])
+	if !ok || !Forceable(steps[0]) {
 		return "", problem.New(problem.Conflict, "There is nothing here to be forced.", "Only a container that did not shut down in time can be.")
 	}
-	r := fleet.ActionRequest{Action: fleet.ActStop, Once: "force/" + string(id) + "/" + steps[n].Subject}
-	aimAgain(&r, target, steps[n])
+	r := fleet.ActionRequest{Action: fleet.ActStop, Once: "force/" + string(id) + "/" + steps[0].Subject}
+	aimAgain(&r, target, steps[0])
 	made, err := s.Do(ctx, v, address, r)
 	if err != nil {
 		return "", err

@@ -68,11 +68,11 @@ func (r *run) mayDelete(ctx context.Context) (done bool, err error) {
 // deletion was accepted, or soon after; it notes it where nobody has.
 func (r *run) sameRoot(ctx context.Context, config Config) error {
 	if r.memo.Root == "" && r.args.Noted {
-		roots, err := r.noted(ctx)
+		kept, err := r.noted(ctx)
 		if err != nil {
 			return err
 		}
-		r.memo.Root = roots[r.step.Subject]
+		r.memo.Root = kept.Roots[r.step.Subject]
 	}
 	switch {
 	case r.memo.Root == config.Root && config.Root != "":

@@ -24,8 +24,9 @@ type stepArgs struct {
 	Choices fleet.Choices `json:"choices,omitzero"`
 	// At is when it was accepted.
 	At time.Time `json:"at"`
-	// Noted: the steps of its job that prepare have noted its root volume.
-	Noted bool `json:"noted,omitempty"`
+	// Noted: a step of its job, of that number, notes what only Proxmox knows of it.
+	Noted   bool `json:"noted,omitempty"`
+	NotedBy int  `json:"notedBy,omitempty"`
 }
 
 // Do has a few containers acted on at once and returns the job. When none of

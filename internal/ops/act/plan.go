@@ -53,29 +53,37 @@ func prepared(rule fleet.ActionRule, j job.Job, steps []job.Step) []job.Step {
 			count[st.Group]++
 		}
 	}
+	type part struct{ from, to int } // of the steps: they come in the order of their nodes
 	var first []job.Step
-	lane := map[[2]string]bool{}
+	var parts []part
+	lane := map[[2]string]int{} // which of first prepares it
 	for i, st := range steps {
 		if st.State != job.Waiting || !prepares(rule, count[st.Group]) {
 			continue
 		}
-		steps[i].Wave = unorderedWave(rule)
-		if rule.Action == fleet.ActDelete {
-			steps[i].Args = noted(st.Args)
-		}
-		if key := [2]string{st.Group, st.Lane}; !lane[key] {
-			lane[key] = true
+		key := [2]string{st.Group, st.Lane}
+		n, known := lane[key]
+		if !known {
+			n = len(first)
+			lane[key] = n
 			first = append(first, job.Step{Owner: j.Owner, Kind: prepareKind, Group: st.Group, Lane: st.Lane, Title: prepareTitle(rule, st.Lane), State: job.Waiting})
+			parts = append(parts, part{i, i})
 		}
+		parts[n].to = i + 1
+		steps[i].Wave = unorderedWave(rule)
+		steps[i].Args = noted(st.Args, n)
+	}
+	for n, p := range parts {
+		first[n].Args = encode(prepareArgs{From: len(first) + p.from, To: len(first) + p.to})
 	}
 	return append(first, steps...)
 }
 
-// noted marks a step whose root volume is noted by one that prepares.
-func noted(args json.RawMessage) json.RawMessage {
+// noted marks a step of which that one of its job notes what only Proxmox knows.
+func noted(args json.RawMessage, by int) json.RawMessage {
 	var a stepArgs
 	decode(args, &a)
-	a.Noted = true
+	a.Noted, a.NotedBy = true, by
 	return encode(a)
 }
 

@@ -48,11 +48,19 @@ type notes struct {
 	Roots map[string]string `json:"roots,omitempty"`
 }
 
+// prepareArgs say of which steps of the job, numbered From on and below To, some are of that node.
+type prepareArgs struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
 // prepare reads the configuration of each of the job's containers on one node,
 // one after the other. What cannot be read keeps its place without an order, and is
 // not deleted later: its own step says why.
 func (r *run) prepare(ctx context.Context) (Outcome, error) {
-	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Waiting}, Limit: 2 * fleet.MaxTargets})
+	var own prepareArgs
+	decode(r.step.Args, &own)
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, From: own.From, To: own.To, States: []job.StepState{job.Waiting}, Limit: 2 * fleet.MaxTargets})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -100,21 +108,14 @@ func (r *run) prepare(ctx context.Context) (Outcome, error) {
 	return Outcome{State: job.Done, Detail: fmt.Sprintf("%d configurations were read.", read)}, nil
 }
 
-// noted are the root volumes that the steps of this job that prepared have kept.
-func (r *run) noted(ctx context.Context) (map[string]string, error) {
-	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, States: []job.StepState{job.Done, job.Warned}, Limit: 2 * fleet.MaxTargets})
-	roots := map[string]string{}
-	for _, st := range steps {
-		if st.Kind != prepareKind || st.Group != r.step.Group {
-			continue
-		}
-		var n notes
-		decode(st.Memo, &n)
-		for subject, root := range n.Roots {
-			roots[subject] = root
-		}
+// noted is what the step of this job has kept that prepared this one.
+func (r *run) noted(ctx context.Context) (n notes, err error) {
+	by := r.args.NotedBy
+	steps, err := r.s.store.Steps(ctx, job.Filter{Owner: r.step.Owner, Job: r.step.Job, Kind: prepareKind, From: by, To: by + 1})
+	if err == nil && len(steps) == 1 {
+		decode(steps[0].Memo, &n)
 	}
-	return roots, err
+	return n, err
 }
 
 // cutVolume cuts "local-lvm:vm-104-disk-0" into storage and volume.

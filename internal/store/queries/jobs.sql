@@ -14,9 +14,13 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', $13, $14, 0, 
 -- name: JobOf :one
 SELECT * FROM jobs WHERE owner = $1 AND id = $2;
 
--- name: HoldJob :execrows
--- Changes nothing, and holds the row until the transaction ends, on either engine.
-UPDATE jobs SET state = state WHERE owner = $1 AND id = $2;
+-- name: ChangeJob :one
+-- The number of a change that a page shows. It holds the job's row until the
+-- transaction ends, on either engine, so that the changes of a job are seen in their order.
+UPDATE jobs SET rev = rev + 1 WHERE id = $1 RETURNING rev;
+
+-- name: ChangeJobOf :one
+UPDATE jobs SET rev = rev + 1 WHERE owner = $1 AND id = $2 RETURNING rev;
 
 -- name: BeginJob :execrows
 UPDATE jobs SET state = 'running', started_at = $3, address = $4 WHERE owner = $1 AND id = $2 AND state = 'planned';
@@ -40,7 +44,7 @@ SELECT COUNT(*) FROM job_steps s WHERE s.job_id = $1 AND s.state = 'waiting' AND
     AND NOT EXISTS (SELECT 1 FROM job_claims c WHERE c.subject = s.subject AND c.job_id = s.job_id);
 
 -- name: SkipStep :exec
-UPDATE job_steps SET state = 'skipped', detail = sqlc.arg(detail), problem = sqlc.arg(problem), ended_at = sqlc.arg(now)
+UPDATE job_steps SET state = 'skipped', detail = sqlc.arg(detail), problem = sqlc.arg(problem), ended_at = sqlc.arg(now), rev = sqlc.arg(rev)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND state = 'waiting';
 
 -- name: OpenGroups :many
@@ -54,13 +58,17 @@ WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active
 ORDER BY j.created_at, s.job_id, s.wave, s.n;
 
 -- name: TakeStep :one
-UPDATE job_steps SET state = 'active', holder = sqlc.arg(holder), attempt = attempt + 1,
+UPDATE job_steps SET state = 'active', holder = sqlc.arg(holder), attempt = attempt + 1, rev = sqlc.arg(rev),
     started_at = CASE WHEN started_at = 0 THEN CAST(sqlc.arg(now) AS BIGINT) ELSE started_at END
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND state IN ('waiting', 'active')
 RETURNING *;
 
 -- name: NoteStep :execrows
-UPDATE job_steps SET memo = sqlc.arg(memo), upid = CASE WHEN CAST(sqlc.arg(upid) AS TEXT) = '' THEN upid ELSE CAST(sqlc.arg(upid) AS TEXT) END
+UPDATE job_steps SET memo = sqlc.arg(memo)
+WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';
+
+-- name: NoteTask :execrows
+UPDATE job_steps SET memo = sqlc.arg(memo), upid = sqlc.arg(upid), rev = sqlc.arg(rev)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';
 
 -- name: OrderStep :execrows
@@ -71,18 +79,18 @@ WHERE job_steps.job_id = sqlc.arg(job_id) AND job_steps.n = sqlc.arg(n) AND job_
         AND b.state = 'active' AND b.group_id = job_steps.group_id);
 
 -- name: SayStep :execrows
-UPDATE job_steps SET detail = sqlc.arg(detail)
+UPDATE job_steps SET detail = sqlc.arg(detail), rev = sqlc.arg(rev)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';
 
 -- name: EndStep :execrows
-UPDATE job_steps SET state = sqlc.arg(state), detail = sqlc.arg(detail), problem = sqlc.arg(problem), ended_at = sqlc.arg(now)
+UPDATE job_steps SET state = sqlc.arg(state), detail = sqlc.arg(detail), problem = sqlc.arg(problem), ended_at = sqlc.arg(now), rev = sqlc.arg(rev)
 WHERE job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND holder = sqlc.arg(holder) AND state = 'active';
 
 -- name: SkipRest :exec
-UPDATE job_steps SET state = 'skipped', detail = $2, ended_at = $3 WHERE job_id = $1 AND state = 'waiting';
+UPDATE job_steps SET state = 'skipped', detail = $2, ended_at = $3, rev = $4 WHERE job_id = $1 AND state = 'waiting';
 
 -- name: CancelRest :exec
-UPDATE job_steps SET state = 'cancelled', detail = $2, ended_at = $3 WHERE job_id = $1 AND state = 'waiting';
+UPDATE job_steps SET state = 'cancelled', detail = $2, ended_at = $3, rev = $4 WHERE job_id = $1 AND state = 'waiting';
 
 -- name: StopJob :execrows
 UPDATE jobs SET stop_at = $3 WHERE owner = $1 AND id = $2 AND state <> 'finished' AND stop_at = 0;
@@ -103,7 +111,7 @@ UPDATE jobs SET state = 'finished', ended_at = $2 WHERE id = $1 AND state <> 'fi
     AND NOT EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = jobs.id AND s.state IN ('waiting', 'active'));
 
 -- name: DismissStep :execrows
-UPDATE job_steps SET dismissed_at = sqlc.arg(now)
+UPDATE job_steps SET dismissed_at = sqlc.arg(now), rev = sqlc.arg(rev)
 WHERE owner = sqlc.arg(owner) AND job_id = sqlc.arg(job_id) AND n = sqlc.arg(n) AND state IN ('failed', 'unknown');
 
 -- name: LengthenLog :one
@@ -126,22 +134,29 @@ WHERE j.owner = sqlc.arg(owner)
     AND j.created_at < sqlc.arg(before)
     AND (j.kind = sqlc.arg(kind) OR sqlc.arg(kind) = '')
     AND (j.actor = sqlc.arg(actor) OR sqlc.arg(actor) = '')
-    AND EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = j.id
+    AND (j.state = sqlc.arg(state) OR sqlc.arg(state) = '')
+    AND (sqlc.arg(group_id) = '' AND CAST(sqlc.arg(states) AS TEXT) = '' OR EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = j.id
         AND (s.group_id = sqlc.arg(group_id) OR sqlc.arg(group_id) = '')
-        AND (CAST(sqlc.arg(states) AS TEXT) = '' OR CAST(sqlc.arg(states) AS TEXT) LIKE '%,' || s.state || ',%'))
+        AND (CAST(sqlc.arg(states) AS TEXT) = '' OR CAST(sqlc.arg(states) AS TEXT) LIKE '%,' || s.state || ',%')))
 ORDER BY j.created_at DESC, j.id DESC LIMIT sqlc.arg(most);
-
--- name: Tallies :many
-SELECT s.job_id, s.state, COUNT(*) AS steps FROM job_steps s
-WHERE s.owner = sqlc.arg(owner) AND CAST(sqlc.arg(jobs) AS TEXT) LIKE '%,' || s.job_id || ',%'
-GROUP BY s.job_id, s.state;
 
 -- name: TallyOf :many
 SELECT state, COUNT(*) AS steps FROM job_steps WHERE job_id = $1 GROUP BY state;
 
+-- name: GroupsOfJob :many
+SELECT DISTINCT group_id FROM job_steps WHERE owner = $1 AND job_id = $2;
+
 -- name: StepsOfJob :many
 SELECT * FROM job_steps
-WHERE owner = sqlc.arg(owner) AND job_id = sqlc.arg(job_id) AND (CAST(sqlc.arg(states) AS TEXT) = '' OR CAST(sqlc.arg(states) AS TEXT) LIKE '%,' || state || ',%')
+WHERE owner = sqlc.arg(owner) AND job_id = sqlc.arg(job_id) AND n >= sqlc.arg(first) AND n < sqlc.arg(past)
+    AND (kind = sqlc.arg(kind) OR sqlc.arg(kind) = '')
+    AND (CAST(sqlc.arg(states) AS TEXT) = '' OR CAST(sqlc.arg(states) AS TEXT) LIKE '%,' || state || ',%')
+ORDER BY n LIMIT sqlc.arg(most);
+
+-- name: ChangedSteps :many
+-- The plus keeps SQLite from the index by n: few have changed.
+SELECT * FROM job_steps
+WHERE owner = sqlc.arg(owner) AND job_id = sqlc.arg(job_id) AND rev > sqlc.arg(since) AND +n >= sqlc.arg(first) AND +n < sqlc.arg(past)
 ORDER BY n LIMIT sqlc.arg(most);
 
 -- name: Steps :many
@@ -157,7 +172,8 @@ WHERE owner = sqlc.arg(owner)
 ORDER BY started_at DESC, job_id DESC, n LIMIT sqlc.arg(most);
 
 -- name: BusySteps :many
-SELECT s.* FROM job_steps s JOIN jobs j ON j.id = s.job_id
+SELECT s.job_id, s.n, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.upid, s.detail, s.started_at, s.attempt
+FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.owner = $1 AND s.state IN ('waiting', 'active') AND j.state = 'running' ORDER BY s.job_id, s.n;
 
 -- name: BadSteps :many

@@ -79,7 +79,7 @@ func (q *Queries) AddStep(ctx context.Context, arg AddStepParams) error {
 }
 
 const badSteps = `-- name: BadSteps :many
-SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes FROM job_steps s
+SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, s.rev FROM job_steps s
 WHERE s.owner = $1 AND s.state IN ('failed', 'unknown') AND s.dismissed_at = 0 AND s.ended_at > $2
     AND NOT EXISTS (SELECT 1 FROM job_steps o WHERE o.owner = s.owner AND o.subject = s.subject
         AND o.started_at >= s.started_at AND (o.job_id <> s.job_id OR o.n > s.n) AND o.state NOT IN ('skipped', 'cancelled', 'waiting'))
@@ -124,6 +124,7 @@ func (q *Queries) BadSteps(ctx context.Context, arg BadStepsParams) ([]JobStep, 
 			&i.Holder,
 			&i.LogLines,
 			&i.LogBytes,
+			&i.Rev,
 		); err != nil {
 			return nil, err
 		}
@@ -163,12 +164,141 @@ func (q *Queries) BeginJob(ctx context.Context, arg BeginJobParams) (int64, erro
 }
 
 const busySteps = `-- name: BusySteps :many
-SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes FROM job_steps s JOIN jobs j ON j.id = s.job_id
+SELECT s.job_id, s.n, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.upid, s.detail, s.started_at, s.attempt
+FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.owner = $1 AND s.state IN ('waiting', 'active') AND j.state = 'running' ORDER BY s.job_id, s.n
 `
 
-func (q *Queries) BusySteps(ctx context.Context, owner string) ([]JobStep, error) {
+type BusyStepsRow struct {
+	JobID     string
+	N         int64
+	Kind      string
+	Actor     string
+	GroupID   string
+	Lane      string
+	Subject   string
+	Title     string
+	Wave      int64
+	State     string
+	Upid      string
+	Detail    string
+	StartedAt int64
+	Attempt   int64
+}
+
+func (q *Queries) BusySteps(ctx context.Context, owner string) ([]BusyStepsRow, error) {
 	rows, err := q.db.QueryContext(ctx, busySteps, owner)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []BusyStepsRow
+	for rows.Next() {
+		var i BusyStepsRow
+		if err := rows.Scan(
+			&i.JobID,
+			&i.N,
+			&i.Kind,
+			&i.Actor,
+			&i.GroupID,
+			&i.Lane,
+			&i.Subject,
+			&i.Title,
+			&i.Wave,
+			&i.State,
+			&i.Upid,
+			&i.Detail,
+			&i.StartedAt,
+			&i.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const cancelRest = `-- name: CancelRest :exec
+UPDATE job_steps SET state = 'cancelled', detail = $2, ended_at = $3, rev = $4 WHERE job_id = $1 AND state = 'waiting'
+`
+
+type CancelRestParams struct {
+	JobID   string
+	Detail  string
+	EndedAt int64
+	Rev     int64
+}
+
+func (q *Queries) CancelRest(ctx context.Context, arg CancelRestParams) error {
+	_, err := q.db.ExecContext(ctx, cancelRest,
+		arg.JobID,
+		arg.Detail,
+		arg.EndedAt,
+		arg.Rev,
+	)
+	return err
+}
+
+const changeJob = `-- name: ChangeJob :one
+UPDATE jobs SET rev = rev + 1 WHERE id = $1 RETURNING rev
+`
+
+// The number of a change that a page shows. It holds the job's row until the
+// transaction ends, on either engine, so that the changes of a job are seen in their order.
+func (q *Queries) ChangeJob(ctx context.Context, id string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, changeJob, id)
+	var rev int64
+	err := row.Scan(&rev)
+	return rev, err
+}
+
+const changeJobOf = `-- name: ChangeJobOf :one
+UPDATE jobs SET rev = rev + 1 WHERE owner = $1 AND id = $2 RETURNING rev
+`
+
+type ChangeJobOfParams struct {
+	Owner string
+	ID    string
+}
+
+func (q *Queries) ChangeJobOf(ctx context.Context, arg ChangeJobOfParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, changeJobOf, arg.Owner, arg.ID)
+	var rev int64
+	err := row.Scan(&rev)
+	return rev, err
+}
+
+const changedSteps = `-- name: ChangedSteps :many
+SELECT job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes, rev FROM job_steps
+WHERE owner = $1 AND job_id = $2 AND rev > $3 AND +n >= $4 AND +n < $5
+ORDER BY n LIMIT $6
+`
+
+type ChangedStepsParams struct {
+	Owner string
+	JobID string
+	Since int64
+	First int64
+	Past  int64
+	Most  int32
+}
+
+// The plus keeps SQLite from the index by n: few have changed.
+func (q *Queries) ChangedSteps(ctx context.Context, arg ChangedStepsParams) ([]JobStep, error) {
+	rows, err := q.db.QueryContext(ctx, changedSteps,
+		arg.Owner,
+		arg.JobID,
+		arg.Since,
+		arg.First,
+		arg.Past,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -200,6 +330,7 @@ func (q *Queries) BusySteps(ctx context.Context, owner string) ([]JobStep, error
 			&i.Holder,
 			&i.LogLines,
 			&i.LogBytes,
+			&i.Rev,
 		); err != nil {
 			return nil, err
 		}
@@ -212,21 +343,6 @@ func (q *Queries) BusySteps(ctx context.Context, owner string) ([]JobStep, error
 		return nil, err
 	}
 	return items, nil
-}
-
-const cancelRest = `-- name: CancelRest :exec
-UPDATE job_steps SET state = 'cancelled', detail = $2, ended_at = $3 WHERE job_id = $1 AND state = 'waiting'
-`
-
-type CancelRestParams struct {
-	JobID   string
-	Detail  string
-	EndedAt int64
-}
-
-func (q *Queries) CancelRest(ctx context.Context, arg CancelRestParams) error {
-	_, err := q.db.ExecContext(ctx, cancelRest, arg.JobID, arg.Detail, arg.EndedAt)
-	return err
 }
 
 const claimSubjects = `-- name: ClaimSubjects :exec
@@ -287,12 +403,13 @@ func (q *Queries) CreateJob(ctx context.Context, arg CreateJobParams) (int64, er
 }
 
 const dismissStep = `-- name: DismissStep :execrows
-UPDATE job_steps SET dismissed_at = $1
-WHERE owner = $2 AND job_id = $3 AND n = $4 AND state IN ('failed', 'unknown')
+UPDATE job_steps SET dismissed_at = $1, rev = $2
+WHERE owner = $3 AND job_id = $4 AND n = $5 AND state IN ('failed', 'unknown')
 `
 
 type DismissStepParams struct {
 	Now   int64
+	Rev   int64
 	Owner string
 	JobID string
 	N     int64
@@ -301,6 +418,7 @@ type DismissStepParams struct {
 func (q *Queries) DismissStep(ctx context.Context, arg DismissStepParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, dismissStep,
 		arg.Now,
+		arg.Rev,
 		arg.Owner,
 		arg.JobID,
 		arg.N,
@@ -329,8 +447,8 @@ func (q *Queries) DropPlans(ctx context.Context, arg DropPlansParams) error {
 }
 
 const endStep = `-- name: EndStep :execrows
-UPDATE job_steps SET state = $1, detail = $2, problem = $3, ended_at = $4
-WHERE job_id = $5 AND n = $6 AND holder = $7 AND state = 'active'
+UPDATE job_steps SET state = $1, detail = $2, problem = $3, ended_at = $4, rev = $5
+WHERE job_id = $6 AND n = $7 AND holder = $8 AND state = 'active'
 `
 
 type EndStepParams struct {
@@ -338,6 +456,7 @@ type EndStepParams struct {
 	Detail  string
 	Problem string
 	Now     int64
+	Rev     int64
 	JobID   string
 	N       int64
 	Holder  string
@@ -349,6 +468,7 @@ func (q *Queries) EndStep(ctx context.Context, arg EndStepParams) (int64, error)
 		arg.Detail,
 		arg.Problem,
 		arg.Now,
+		arg.Rev,
 		arg.JobID,
 		arg.N,
 		arg.Holder,
@@ -411,26 +531,40 @@ func (q *Queries) FreeSubjects(ctx context.Context, arg FreeSubjectsParams) erro
 	return err
 }
 
-const holdJob = `-- name: HoldJob :execrows
-UPDATE jobs SET state = state WHERE owner = $1 AND id = $2
+const groupsOfJob = `-- name: GroupsOfJob :many
+SELECT DISTINCT group_id FROM job_steps WHERE owner = $1 AND job_id = $2
 `
 
-type HoldJobParams struct {
+type GroupsOfJobParams struct {
 	Owner string
-	ID    string
+	JobID string
 }
 
-// Changes nothing, and holds the row until the transaction ends, on either engine.
-func (q *Queries) HoldJob(ctx context.Context, arg HoldJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, holdJob, arg.Owner, arg.ID)
+func (q *Queries) GroupsOfJob(ctx context.Context, arg GroupsOfJobParams) ([]string, error) {
+	rows, err := q.db.QueryContext(ctx, groupsOfJob, arg.Owner, arg.JobID)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected()
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var group_id string
+		if err := rows.Scan(&group_id); err != nil {
+			return nil, err
+		}
+		items = append(items, group_id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const jobOf = `-- name: JobOf :one
-SELECT id, owner, once, kind, title, actor, address, state, chain, retries, args, created_at, started_at, ended_at, stop_at FROM jobs WHERE owner = $1 AND id = $2
+SELECT id, owner, once, kind, title, actor, address, state, chain, retries, args, created_at, started_at, ended_at, stop_at, rev FROM jobs WHERE owner = $1 AND id = $2
 `
 
 type JobOfParams struct {
@@ -457,12 +591,13 @@ func (q *Queries) JobOf(ctx context.Context, arg JobOfParams) (Job, error) {
 		&i.StartedAt,
 		&i.EndedAt,
 		&i.StopAt,
+		&i.Rev,
 	)
 	return i, err
 }
 
 const jobOnce = `-- name: JobOnce :one
-SELECT id, owner, once, kind, title, actor, address, state, chain, retries, args, created_at, started_at, ended_at, stop_at FROM jobs WHERE owner = $1 AND once = $2
+SELECT id, owner, once, kind, title, actor, address, state, chain, retries, args, created_at, started_at, ended_at, stop_at, rev FROM jobs WHERE owner = $1 AND once = $2
 `
 
 type JobOnceParams struct {
@@ -489,20 +624,22 @@ func (q *Queries) JobOnce(ctx context.Context, arg JobOnceParams) (Job, error) {
 		&i.StartedAt,
 		&i.EndedAt,
 		&i.StopAt,
+		&i.Rev,
 	)
 	return i, err
 }
 
 const jobs = `-- name: Jobs :many
-SELECT j.id, j.owner, j.once, j.kind, j.title, j.actor, j.address, j.state, j.chain, j.retries, j.args, j.created_at, j.started_at, j.ended_at, j.stop_at FROM jobs j
+SELECT j.id, j.owner, j.once, j.kind, j.title, j.actor, j.address, j.state, j.chain, j.retries, j.args, j.created_at, j.started_at, j.ended_at, j.stop_at, j.rev FROM jobs j
 WHERE j.owner = $1
     AND j.created_at < $2
     AND (j.kind = $3 OR $3 = '')
     AND (j.actor = $4 OR $4 = '')
-    AND EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = j.id
-        AND (s.group_id = $5 OR $5 = '')
-        AND (CAST($6 AS TEXT) = '' OR CAST($6 AS TEXT) LIKE '%,' || s.state || ',%'))
-ORDER BY j.created_at DESC, j.id DESC LIMIT $7
+    AND (j.state = $5 OR $5 = '')
+    AND ($6 = '' AND CAST($7 AS TEXT) = '' OR EXISTS (SELECT 1 FROM job_steps s WHERE s.job_id = j.id
+        AND (s.group_id = $6 OR $6 = '')
+        AND (CAST($7 AS TEXT) = '' OR CAST($7 AS TEXT) LIKE '%,' || s.state || ',%')))
+ORDER BY j.created_at DESC, j.id DESC LIMIT $8
 `
 
 type JobsParams struct {
@@ -510,7 +647,8 @@ type JobsParams struct {
 	Before  int64
 	Kind    string
 	Actor   string
-	GroupID string
+	State   string
+	GroupID interface{}
 	States  string
 	Most    int32
 }
@@ -521,6 +659,7 @@ func (q *Queries) Jobs(ctx context.Context, arg JobsParams) ([]Job, error) {
 		arg.Before,
 		arg.Kind,
 		arg.Actor,
+		arg.State,
 		arg.GroupID,
 		arg.States,
 		arg.Most,
@@ -548,6 +687,7 @@ func (q *Queries) Jobs(ctx context.Context, arg JobsParams) ([]Job, error) {
 			&i.StartedAt,
 			&i.EndedAt,
 			&i.StopAt,
+			&i.Rev,
 		); err != nil {
 			return nil, err
 		}
@@ -645,13 +785,12 @@ func (q *Queries) Lines(ctx context.Context, arg LinesParams) ([]LinesRow, error
 }
 
 const noteStep = `-- name: NoteStep :execrows
-UPDATE job_steps SET memo = $1, upid = CASE WHEN CAST($2 AS TEXT) = '' THEN upid ELSE CAST($2 AS TEXT) END
-WHERE job_id = $3 AND n = $4 AND holder = $5 AND state = 'active'
+UPDATE job_steps SET memo = $1
+WHERE job_id = $2 AND n = $3 AND holder = $4 AND state = 'active'
 `
 
 type NoteStepParams struct {
 	Memo   string
-	Upid   string
 	JobID  string
 	N      int64
 	Holder string
@@ -660,7 +799,35 @@ type NoteStepParams struct {
 func (q *Queries) NoteStep(ctx context.Context, arg NoteStepParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, noteStep,
 		arg.Memo,
+		arg.JobID,
+		arg.N,
+		arg.Holder,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const noteTask = `-- name: NoteTask :execrows
+UPDATE job_steps SET memo = $1, upid = $2, rev = $3
+WHERE job_id = $4 AND n = $5 AND holder = $6 AND state = 'active'
+`
+
+type NoteTaskParams struct {
+	Memo   string
+	Upid   string
+	Rev    int64
+	JobID  string
+	N      int64
+	Holder string
+}
+
+func (q *Queries) NoteTask(ctx context.Context, arg NoteTaskParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, noteTask,
+		arg.Memo,
 		arg.Upid,
+		arg.Rev,
 		arg.JobID,
 		arg.N,
 		arg.Holder,
@@ -700,7 +867,7 @@ func (q *Queries) OpenGroups(ctx context.Context) ([]string, error) {
 }
 
 const openSteps = `-- name: OpenSteps :many
-SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, j.chain, j.address, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
+SELECT s.job_id, s.n, s.owner, s.kind, s.actor, s.group_id, s.lane, s.subject, s.title, s.wave, s.state, s.args, s.memo, s.upid, s.detail, s.problem, s.started_at, s.ended_at, s.dismissed_at, s.attempt, s.holder, s.log_lines, s.log_bytes, s.rev, j.chain, j.address, j.stop_at, j.created_at, CAST(CASE WHEN EXISTS (SELECT 1 FROM job_steps o WHERE o.job_id = s.job_id AND o.n <> s.n) THEN 2 ELSE 1 END AS BIGINT) AS steps
 FROM job_steps s JOIN jobs j ON j.id = s.job_id
 WHERE s.group_id = $1 AND j.state = 'running' AND s.state IN ('waiting', 'active')
 ORDER BY j.created_at, s.job_id, s.wave, s.n
@@ -730,6 +897,7 @@ type OpenStepsRow struct {
 	Holder      string
 	LogLines    int64
 	LogBytes    int64
+	Rev         int64
 	Chain       bool
 	Address     string
 	StopAt      int64
@@ -770,6 +938,7 @@ func (q *Queries) OpenSteps(ctx context.Context, groupID string) ([]OpenStepsRow
 			&i.Holder,
 			&i.LogLines,
 			&i.LogBytes,
+			&i.Rev,
 			&i.Chain,
 			&i.Address,
 			&i.StopAt,
@@ -835,12 +1004,13 @@ func (q *Queries) PruneJobs(ctx context.Context, arg PruneJobsParams) error {
 }
 
 const sayStep = `-- name: SayStep :execrows
-UPDATE job_steps SET detail = $1
-WHERE job_id = $2 AND n = $3 AND holder = $4 AND state = 'active'
+UPDATE job_steps SET detail = $1, rev = $2
+WHERE job_id = $3 AND n = $4 AND holder = $5 AND state = 'active'
 `
 
 type SayStepParams struct {
 	Detail string
+	Rev    int64
 	JobID  string
 	N      int64
 	Holder string
@@ -849,6 +1019,7 @@ type SayStepParams struct {
 func (q *Queries) SayStep(ctx context.Context, arg SayStepParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, sayStep,
 		arg.Detail,
+		arg.Rev,
 		arg.JobID,
 		arg.N,
 		arg.Holder,
@@ -860,29 +1031,36 @@ func (q *Queries) SayStep(ctx context.Context, arg SayStepParams) (int64, error)
 }
 
 const skipRest = `-- name: SkipRest :exec
-UPDATE job_steps SET state = 'skipped', detail = $2, ended_at = $3 WHERE job_id = $1 AND state = 'waiting'
+UPDATE job_steps SET state = 'skipped', detail = $2, ended_at = $3, rev = $4 WHERE job_id = $1 AND state = 'waiting'
 `
 
 type SkipRestParams struct {
 	JobID   string
 	Detail  string
 	EndedAt int64
+	Rev     int64
 }
 
 func (q *Queries) SkipRest(ctx context.Context, arg SkipRestParams) error {
-	_, err := q.db.ExecContext(ctx, skipRest, arg.JobID, arg.Detail, arg.EndedAt)
+	_, err := q.db.ExecContext(ctx, skipRest,
+		arg.JobID,
+		arg.Detail,
+		arg.EndedAt,
+		arg.Rev,
+	)
 	return err
 }
 
 const skipStep = `-- name: SkipStep :exec
-UPDATE job_steps SET state = 'skipped', detail = $1, problem = $2, ended_at = $3
-WHERE job_id = $4 AND n = $5 AND state = 'waiting'
+UPDATE job_steps SET state = 'skipped', detail = $1, problem = $2, ended_at = $3, rev = $4
+WHERE job_id = $5 AND n = $6 AND state = 'waiting'
 `
 
 type SkipStepParams struct {
 	Detail  string
 	Problem string
 	Now     int64
+	Rev     int64
 	JobID   string
 	N       int64
 }
@@ -892,6 +1070,7 @@ func (q *Queries) SkipStep(ctx context.Context, arg SkipStepParams) error {
 		arg.Detail,
 		arg.Problem,
 		arg.Now,
+		arg.Rev,
 		arg.JobID,
 		arg.N,
 	)
@@ -899,7 +1078,7 @@ func (q *Queries) SkipStep(ctx context.Context, arg SkipStepParams) error {
 }
 
 const steps = `-- name: Steps :many
-SELECT job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes FROM job_steps
+SELECT job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes, rev FROM job_steps
 WHERE owner = $1
     AND started_at > 0 AND started_at < $2
     AND (subject = $3 OR $3 = '')
@@ -966,6 +1145,7 @@ func (q *Queries) Steps(ctx context.Context, arg StepsParams) ([]JobStep, error)
 			&i.Holder,
 			&i.LogLines,
 			&i.LogBytes,
+			&i.Rev,
 		); err != nil {
 			return nil, err
 		}
@@ -981,14 +1161,19 @@ func (q *Queries) Steps(ctx context.Context, arg StepsParams) ([]JobStep, error)
 }
 
 const stepsOfJob = `-- name: StepsOfJob :many
-SELECT job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes FROM job_steps
-WHERE owner = $1 AND job_id = $2 AND (CAST($3 AS TEXT) = '' OR CAST($3 AS TEXT) LIKE '%,' || state || ',%')
-ORDER BY n LIMIT $4
+SELECT job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes, rev FROM job_steps
+WHERE owner = $1 AND job_id = $2 AND n >= $3 AND n < $4
+    AND (kind = $5 OR $5 = '')
+    AND (CAST($6 AS TEXT) = '' OR CAST($6 AS TEXT) LIKE '%,' || state || ',%')
+ORDER BY n LIMIT $7
 `
 
 type StepsOfJobParams struct {
 	Owner  string
 	JobID  string
+	First  int64
+	Past   int64
+	Kind   string
 	States string
 	Most   int32
 }
@@ -997,6 +1182,9 @@ func (q *Queries) StepsOfJob(ctx context.Context, arg StepsOfJobParams) ([]JobSt
 	rows, err := q.db.QueryContext(ctx, stepsOfJob,
 		arg.Owner,
 		arg.JobID,
+		arg.First,
+		arg.Past,
+		arg.Kind,
 		arg.States,
 		arg.Most,
 	)
@@ -1031,6 +1219,7 @@ func (q *Queries) StepsOfJob(ctx context.Context, arg StepsOfJobParams) ([]JobSt
 			&i.Holder,
 			&i.LogLines,
 			&i.LogBytes,
+			&i.Rev,
 		); err != nil {
 			return nil, err
 		}
@@ -1064,14 +1253,15 @@ func (q *Queries) StopJob(ctx context.Context, arg StopJobParams) (int64, error)
 }
 
 const takeStep = `-- name: TakeStep :one
-UPDATE job_steps SET state = 'active', holder = $1, attempt = attempt + 1,
-    started_at = CASE WHEN started_at = 0 THEN CAST($2 AS BIGINT) ELSE started_at END
-WHERE job_id = $3 AND n = $4 AND state IN ('waiting', 'active')
-RETURNING job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes
+UPDATE job_steps SET state = 'active', holder = $1, attempt = attempt + 1, rev = $2,
+    started_at = CASE WHEN started_at = 0 THEN CAST($3 AS BIGINT) ELSE started_at END
+WHERE job_id = $4 AND n = $5 AND state IN ('waiting', 'active')
+RETURNING job_id, n, owner, kind, actor, group_id, lane, subject, title, wave, state, args, memo, upid, detail, problem, started_at, ended_at, dismissed_at, attempt, holder, log_lines, log_bytes, rev
 `
 
 type TakeStepParams struct {
 	Holder string
+	Rev    int64
 	Now    int64
 	JobID  string
 	N      int64
@@ -1080,6 +1270,7 @@ type TakeStepParams struct {
 func (q *Queries) TakeStep(ctx context.Context, arg TakeStepParams) (JobStep, error) {
 	row := q.db.QueryRowContext(ctx, takeStep,
 		arg.Holder,
+		arg.Rev,
 		arg.Now,
 		arg.JobID,
 		arg.N,
@@ -1109,6 +1300,7 @@ func (q *Queries) TakeStep(ctx context.Context, arg TakeStepParams) (JobStep, er
 		&i.Holder,
 		&i.LogLines,
 		&i.LogBytes,
+		&i.Rev,
 	)
 	return i, err
 }
@@ -1150,46 +1342,6 @@ func (q *Queries) TakenSteps(ctx context.Context, jobID string) ([]TakenStepsRow
 			&i.State,
 			&i.StartedAt,
 		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const tallies = `-- name: Tallies :many
-SELECT s.job_id, s.state, COUNT(*) AS steps FROM job_steps s
-WHERE s.owner = $1 AND CAST($2 AS TEXT) LIKE '%,' || s.job_id || ',%'
-GROUP BY s.job_id, s.state
-`
-
-type TalliesParams struct {
-	Owner string
-	Jobs  string
-}
-
-type TalliesRow struct {
-	JobID string
-	State string
-	Steps int64
-}
-
-func (q *Queries) Tallies(ctx context.Context, arg TalliesParams) ([]TalliesRow, error) {
-	rows, err := q.db.QueryContext(ctx, tallies, arg.Owner, arg.Jobs)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []TalliesRow
-	for rows.Next() {
-		var i TalliesRow
-		if err := rows.Scan(&i.JobID, &i.State, &i.Steps); err != nil {
 			return nil, err
 		}
 		items = append(items, i)

@@ -122,6 +122,7 @@ type Job struct {
 	StartedAt int64
 	EndedAt   int64
 	StopAt    int64
+	Rev       int64
 }
 
 type JobClaim struct {
@@ -161,6 +162,7 @@ type JobStep struct {
 	Holder      string
 	LogLines    int64
 	LogBytes    int64
+	Rev         int64
 }
 
 type Lease struct {

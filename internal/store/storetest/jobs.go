@@ -81,7 +81,7 @@ func tryJobLife(b *bench) {
 	equal(b, "begun", len(steps), 1)
 	equal(b, "step", steps[0], job.Step{Job: id, N: 0, Owner: string(ann.ID), Kind: "start", Actor: "ann@pve", Group: "lab", Lane: "pve1", Subject: "lab/104",
 		Title: "CT lab/104", State: job.Active, Args: []byte(`{"n":1}`), Memo: []byte(`{"end":1}`), UPID: "UPID:pve1:1:", Detail: "Proxmox works on it.",
-		StartedAt: b.clock.Now(), Attempt: 1, Lines: 3})
+		StartedAt: b.clock.Now(), Attempt: 1, Lines: 3, Rev: 3})
 	lines, err := b.StepLines(b.ctx, string(ann.ID), id, 0, 1)
 	b.must(err)
 	equal(b, "lines after the first", len(lines), 2)
@@ -94,11 +94,10 @@ func tryJobLife(b *bench) {
 	b.must(err)
 	equal(b, "still runs", got.State, job.Running)
 	equal(b, "tally", got.Tally, job.Tally{Waiting: 1, Failed: 1})
-	board, err := b.Board(b.ctx, string(ann.ID), time.Time{})
+	open, bad, err := b.Goings(b.ctx, string(ann.ID), time.Time{})
 	b.must(err)
-	equal(b, "busy", len(board.Busy) == 1 && board.Busy["lab/105"].State == job.Waiting, true)
-	equal(b, "bad", board.Bad["lab/104"].Detail, "It failed.")
-	equal(b, "jobs", board.Jobs, 1)
+	equal(b, "busy", len(open) == 1 && open[0].Subject == "lab/105" && open[0].State == job.Waiting, true)
+	equal(b, "bad", len(bad) == 1 && bad[0].Subject == "lab/104" && bad[0].Detail == "It failed.", true)
 
 	o = b.take(id, 1, "one")
 	b.must(b.EndStep(b.ctx, o, "one", job.End{State: job.Warned, Detail: "Done, with a warning.", At: b.clock.Now()}))
@@ -107,9 +106,9 @@ func tryJobLife(b *bench) {
 	equal(b, "finished", got.State, job.Finished)
 	equal(b, "ended", got.EndedAt, b.clock.Now())
 	b.must(b.DismissStep(b.ctx, string(ann.ID), id, 0, b.clock.Now()))
-	board, err = b.Board(b.ctx, string(ann.ID), time.Time{})
+	open, bad, err = b.Goings(b.ctx, string(ann.ID), time.Time{})
 	b.must(err)
-	equal(b, "nothing goes on", len(board.Busy)+len(board.Bad)+board.Jobs, 0)
+	equal(b, "nothing goes on", len(open)+len(bad), 0)
 }
 
 func tryJobClaims(b *bench) {
@@ -283,6 +282,54 @@ func tryJobPlans(b *bench) {
 	b.must(err)
 }
 
+// tryJobChanges: each change that a page shows has a number, and by it only what changed since is read.
+func tryJobChanges(b *bench) {
+	ann := b.person("changes")
+	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106", "lab/107")
+	b.must(err)
+	rev := int64(-1)
+	changed := func(from, to int) string {
+		steps, err := b.Steps(b.ctx, job.Filter{Owner: string(ann.ID), Job: id, Changed: true, Since: rev, From: from, To: to})
+		b.must(err)
+		var said []string
+		for _, s := range steps {
+			said = append(said, fmt.Sprint(s.N))
+		}
+		return strings.Join(said, " ")
+	}
+	now := func() int64 {
+		j, err := b.Job(b.ctx, string(ann.ID), id)
+		b.must(err)
+		return j.Rev
+	}
+	equal(b, "all at first", changed(0, 0), "0 1 2 3")
+	rev = now()
+	equal(b, "nothing since", changed(0, 0), "")
+	o := b.take(id, 1, "one")
+	equal(b, "begun", changed(0, 0), "1")
+	rev = now()
+	b.must(b.NoteStep(b.ctx, id, 1, "one", []byte("{}"), ""))
+	b.must(b.AddStepLines(b.ctx, id, 1, "one", b.clock.Now(), []string{"a line"}))
+	equal(b, "what no row shows is no change", now(), rev)
+	b.must(b.NoteStep(b.ctx, id, 1, "one", []byte("{}"), "UPID:"))
+	b.must(b.SayStep(b.ctx, id, 1, "one", "Working."))
+	equal(b, "its task and what it does", changed(0, 0), "1")
+	b.must(b.EndStep(b.ctx, o, "one", job.End{State: job.Failed, At: b.clock.Now()}))
+	rev = now()
+	b.must(b.DismissStep(b.ctx, string(ann.ID), id, 1, b.clock.Now()))
+	equal(b, "dismissed", changed(0, 0), "1")
+	rev = now()
+	b.must(b.StopJob(b.ctx, string(ann.ID), id, b.clock.Now(), nil))
+	equal(b, "the rest is cancelled", changed(0, 0), "0 2 3")
+	equal(b, "of the second and third", changed(1, 3), "2")
+	steps, err := b.Steps(b.ctx, job.Filter{Owner: string(ann.ID), Job: id, From: 1, To: 3})
+	b.must(err)
+	equal(b, "a part", len(steps) == 2 && steps[0].N == 1, true)
+	groups, err := b.GroupsOfJob(b.ctx, string(ann.ID), id)
+	b.must(err)
+	equal(b, "groups", groups, []string{"lab"})
+}
+
 func tryJobOrder(b *bench) {
 	ann := b.person("ann")
 	id, err := b.submit(ann, job.Running, "lab/104", "lab/105", "lab/106")
@@ -355,7 +402,7 @@ func tryJobsOfOthers(b *bench) {
 			b.Errorf("%s: %v", what, err)
 		}
 	}
-	for _, f := range []job.Filter{{Owner: his}, {Owner: his, Job: id}, {Owner: his, Subject: "lab/104"}} {
+	for _, f := range []job.Filter{{Owner: his}, {Owner: his, Job: id}, {Owner: his, Job: id, Changed: true, Since: -1}, {Owner: his, Subject: "lab/104"}} {
 		steps, err := b.Steps(b.ctx, f)
 		b.must(err)
 		equal(b, "steps", len(steps), 0)
@@ -363,12 +410,15 @@ func tryJobsOfOthers(b *bench) {
 	lines, err := b.StepLines(b.ctx, his, id, 0, 0)
 	b.must(err)
 	equal(b, "lines", len(lines), 0)
+	groups, err := b.GroupsOfJob(b.ctx, his, id)
+	b.must(err)
+	equal(b, "groups", len(groups), 0)
 	jobs, err := b.Jobs(b.ctx, job.Filter{Owner: his})
 	b.must(err)
 	equal(b, "jobs", len(jobs), 0)
-	board, err := b.Board(b.ctx, his, time.Time{})
+	open, bad, err := b.Goings(b.ctx, his, time.Time{})
 	b.must(err)
-	equal(b, "board", len(board.Busy)+board.Jobs, 0)
+	equal(b, "what goes on", len(open)+len(bad), 0)
 }
 
 func tryJobFilters(b *bench) {

@@ -43,6 +43,7 @@ var cases = map[string]func(*bench){
 	"JobFencing":          tryJobFencing,
 	"JobTrail":            tryJobTrail,
 	"JobPlans":            tryJobPlans,
+	"JobChanges":          tryJobChanges,
 	"JobOrder":            tryJobOrder,
 	"JobStop":             tryJobStop,
 	"JobChain":            tryJobChain,

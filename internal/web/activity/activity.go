@@ -102,17 +102,7 @@ func (p *Pages) running(ctx context.Context, owner string) ([]job.Job, error) {
 	if p.o.Work.Board(owner).Jobs == 0 {
 		return nil, nil
 	}
-	jobs, err := p.o.Jobs.Jobs(ctx, job.Filter{Owner: owner, States: []job.StepState{job.Waiting, job.Active}, Limit: 2 * maxRunning})
-	if err != nil {
-		return nil, err
-	}
-	var out []job.Job
-	for _, j := range jobs {
-		if j.State == job.Running && len(out) < maxRunning {
-			out = append(out, j)
-		}
-	}
-	return out, nil
+	return p.o.Jobs.Jobs(ctx, job.Filter{Owner: owner, State: job.Running, Limit: maxRunning})
 }
 
 // nodesOf are the choices of the filter by node.

@@ -46,7 +46,14 @@ func (b *book) Steps(_ context.Context, f job.Filter) (out []job.Step, err error
 	return out, nil
 }
 
-func (b *book) Jobs(context.Context, job.Filter) ([]job.Job, error) { return b.jobs, nil }
+func (b *book) Jobs(_ context.Context, f job.Filter) (found []job.Job, err error) {
+	for _, j := range b.jobs {
+		if f.State == "" || f.State == j.State {
+			found = append(found, j)
+		}
+	}
+	return found, nil
+}
 func (b *book) Board(string) *job.Board                             { return &job.Board{Jobs: b.running} }
 func (b *book) Subscribe(string) (<-chan struct{}, func())          { return b.signal, func() {} }
 func (b *book) SessionStands(context.Context, string) (bool, error) { return true, nil }

@@ -100,19 +100,6 @@ func ownerOf(r *http.Request) string { return string(kit.ViewerOf(r.Context()).U
 
 func idOf(r *http.Request) job.ID { return job.ID(r.PathValue("job")) }
 
-// maxSteps is how many steps a page shows at most.
-const maxSteps = 20000
-
-// read reads a job with its steps.
-func (p *Pages) read(ctx context.Context, owner string, id job.ID) (job.Job, []job.Step, error) {
-	j, err := p.o.Store.Job(ctx, owner, id)
-	if err != nil {
-		return job.Job{}, nil, err
-	}
-	steps, err := p.o.Store.Steps(ctx, job.Filter{Owner: owner, Job: id, Limit: maxSteps})
-	return j, steps, err
-}
-
 // stepOf is the number of the step that an address means; -1 for what is none.
 func stepOf(r *http.Request) int {
 	n, err := strconv.Atoi(r.PathValue("step"))
@@ -124,41 +111,42 @@ func stepOf(r *http.Request) int {
 
 // one is the page of a job. A job of one step shows that step's log at once.
 func (p *Pages) one(w http.ResponseWriter, r *http.Request) error {
-	j, steps, err := p.read(r.Context(), ownerOf(r), idOf(r))
+	j, err := p.o.Store.Job(r.Context(), ownerOf(r), idOf(r))
 	if err != nil {
 		return err
 	}
 	selected := -1
-	if len(steps) == 1 && j.State != job.Planned {
+	if j.Tally.Total() == 1 && j.State != job.Planned {
 		selected = 0
 	}
-	return p.draw(w, r, http.StatusOK, j, steps, selected, nil)
+	return p.draw(w, r, http.StatusOK, j, selected, nil)
 }
 
 // step is the page of a job with one step's log beside the list.
 func (p *Pages) step(w http.ResponseWriter, r *http.Request) error {
-	j, steps, err := p.read(r.Context(), ownerOf(r), idOf(r))
+	j, err := p.o.Store.Job(r.Context(), ownerOf(r), idOf(r))
 	if err != nil {
 		return err
 	}
 	n := stepOf(r)
-	if n < 0 || n >= len(steps) {
+	if n < 0 || n >= j.Tally.Total() {
 		return problem.Missing()
 	}
-	return p.draw(w, r, http.StatusOK, j, steps, n, nil)
+	return p.draw(w, r, http.StatusOK, j, n, nil)
 }
 
 // linesShown is how many of a log's lines are in the page; all are in the file.
 const linesShown = 2000
 
-func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, j job.Job, steps []job.Step, selected int, wrong *problem.Problem) error {
-	v := newView(j, steps, selected, p.o.Now())
+func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, j job.Job, selected int, wrong *problem.Problem) error {
+	v, err := p.view(r, j, selected)
+	if err != nil {
+		return err
+	}
 	v.Problem, v.PerNode = wrong, p.o.PerNode
 	v.Proved = kit.ViewerOf(r.Context()).Session.Proved(v.Now)
-	v.Show = r.URL.Query().Get("show")
-	if selected >= 0 {
-		var err error
-		v.After = max(0, steps[selected].Lines-linesShown)
+	if v.Step != nil {
+		v.After = max(0, v.Step.Lines-linesShown)
 		if v.Lines, err = p.o.Store.StepLines(r.Context(), ownerOf(r), j.ID, selected, v.After); err != nil {
 			return err
 		}
@@ -171,16 +159,13 @@ func (p *Pages) draw(w http.ResponseWriter, r *http.Request, status int, j job.J
 // log is a step's whole log as a file.
 func (p *Pages) log(w http.ResponseWriter, r *http.Request) error {
 	owner, id, n := ownerOf(r), idOf(r), stepOf(r)
-	_, steps, err := p.read(r.Context(), owner, id)
+	step, err := p.stepAt(r.Context(), owner, id, n)
 	if err != nil {
 		return err
 	}
-	if n < 0 || n >= len(steps) {
-		return problem.Missing()
-	}
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="`+fileName(steps[n])+`"`)
+	h.Set("Content-Disposition", `attachment; filename="`+fileName(step)+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "private, no-store")
 	for after := 0; ; {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -41,6 +42,7 @@ type fake struct {
 	refuse error
 	ended  bool // the session
 	signal []chan struct{}
+	given  int // steps that were read
 }
 
 func (f *fake) note(what string, id job.ID, n int) error {
@@ -83,7 +85,24 @@ func (f *fake) Steps(_ context.Context, filter job.Filter) ([]job.Step, error) {
 	if filter.Owner != "me" || filter.Job != f.job.ID {
 		return nil, nil
 	}
-	return append([]job.Step(nil), f.steps...), nil
+	limit := filter.Limit
+	if limit == 0 {
+		limit = 100
+	}
+	var found []job.Step
+	for _, s := range f.steps {
+		in := s.N >= filter.From && (filter.To <= 0 || s.N < filter.To) && len(found) < limit
+		if filter.Changed {
+			in = in && s.Rev > filter.Since
+		} else {
+			in = in && (len(filter.States) == 0 || slices.Contains(filter.States, s.State)) && (filter.Kind == "" || s.Kind == filter.Kind)
+		}
+		if in {
+			found = append(found, s)
+		}
+	}
+	f.given += len(found)
+	return found, nil
 }
 
 func (f *fake) StepLines(_ context.Context, owner string, id job.ID, n, after int) ([]job.Line, error) {
@@ -113,8 +132,15 @@ func (f *fake) SessionStands(context.Context, string) (bool, error) { return !f.
 func (f *fake) change(alter func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	before := slices.Clone(f.steps)
 	alter()
 	f.job.Tally = tallyOf(f.steps)
+	f.job.Rev++
+	for i := range f.steps {
+		if now := f.steps[i]; now.State != before[i].State || now.Detail != before[i].Detail {
+			f.steps[i].Rev = f.job.Rev
+		}
+	}
 	for _, c := range f.signal {
 		select {
 		case c <- struct{}{}:
@@ -122,6 +148,9 @@ func (f *fake) change(alter func()) {
 		}
 	}
 }
+
+// has is what a page that was drawn now says that it has.
+func (f *fake) has() string { return seen{f.job.Rev, 0, len(f.steps)}.String() }
 
 func (f *fake) say(n int, texts ...string) {
 	for _, text := range texts {
@@ -234,9 +263,10 @@ func TestPagesAreDrawnAsBefore(t *testing.T) {
 		"finished-bad": {newFake("stop", job.Finished, job.Done, job.Failed, job.Skipped), -1, "bad", false}, "timed-out": {timedOut, 0, "", false},
 	} {
 		v := newView(c.f.job, c.f.steps, c.selected, noon)
+		v.Todos = len(v.todo())
 		v.PerNode, v.Key, v.Proved, v.Show = 4, "K3Y", c.proved, c.show
 		if c.selected >= 0 {
-			v.Lines = c.f.lines[c.selected]
+			v.Step, v.Lines = &c.f.steps[c.selected], c.f.lines[c.selected]
 		}
 		var b bytes.Buffer
 		for _, part := range []templ.Component{statePart(v), underPart(v), actionsPart(v), page(v)} {
@@ -436,7 +466,7 @@ func TestStream(t *testing.T) {
 	defer p.Close()
 
 	// Nothing is sent of what the page has.
-	r := f.read(t, server.URL, "rev="+rev(f.job, f.steps)+"&step=0&after=2", "")
+	r := f.read(t, server.URL, "rev="+f.has()+"&step=0&after=2", "")
 	f.change(func() { f.say(0, "three") })
 	if n := r.lines(); fmt.Sprint(n) != "[3]" {
 		t.Fatalf("lines %v", n)
@@ -457,7 +487,7 @@ func TestStream(t *testing.T) {
 
 	// Who comes back gets each line once, from where it was.
 	f.change(func() { f.say(0, "four", "five", "six", "seven", "eight") })
-	again := f.read(t, server.URL, "rev="+rev(f.job, f.steps)+"&step=0&after=1", "4")
+	again := f.read(t, server.URL, "rev="+f.has()+"&step=0&after=1", "4")
 	if n := append(again.lines(), again.lines()...); fmt.Sprint(n) != "[5 6 7 8]" {
 		t.Errorf("after a break the lines are %v", n)
 	}
@@ -476,7 +506,7 @@ func TestStreamEndsWithTheServer(t *testing.T) {
 	p := f.pages()
 	server := httptest.NewServer(f.mux(p))
 	defer server.Close()
-	r := f.read(t, server.URL, "rev="+rev(f.job, f.steps), "")
+	r := f.read(t, server.URL, "rev="+f.has(), "")
 	p.Close()
 	if name, _, data := r.next(); name != "end" || !strings.Contains(data, "stopping") {
 		t.Errorf("%s %s", name, data)
@@ -496,6 +526,77 @@ func TestFiveHundredStepsStayQuick(t *testing.T) {
 	}
 	if n := w.Body.Len(); n > 500<<10 {
 		t.Errorf("%d bytes", n)
+	}
+}
+
+func many(n int, s job.StepState) []job.StepState {
+	states := make([]job.StepState, n)
+	for i := range states {
+		states[i] = s
+	}
+	return states
+}
+
+// A job of very many steps is shown in parts, and each part says what of it is shown.
+func TestALargeJobIsShownInParts(t *testing.T) {
+	running := newFake("stop", job.Running, append(many(2500, job.Done), many(20, job.Failed)...)...)
+	plan := newFake("delete", job.Planned, append(many(1500, job.Waiting), many(1200, job.Skipped)...)...)
+	for _, c := range []struct {
+		f           *fake
+		path        string
+		rows        int
+		first, last string
+		says, lacks []string
+	}{
+		{running, "/jobs/j1", 1000, "step-0", "step-999", []string{"1000 of 2520 are shown.", "/jobs/j1?from=1000", "2520 steps", `data-rev="0.0.1000"`}, []string{"From the beginning"}},
+		{running, "/jobs/j1?from=2000", 520, "step-2000", "step-2519", []string{"520 of 2520 are shown.", "From the beginning"}, []string{"Next page"}},
+		{running, "/jobs/j1?show=bad", 20, "step-2500", "step-2519", []string{`data-show="bad"`, `data-rev="0.2500.2520"`}, []string{"are shown.", "Next page"}},
+		{running, "/jobs/j1?show=done&from=1000", 1000, "step-1000", "step-1999", []string{"1000 of 2500 are shown.", "?from=2000&amp;show=done"}, nil},
+		{running, "/jobs/j1/1500", 1000, "step-1000", "step-1999", []string{`data-step="1500"`}, nil},
+		{plan, "/jobs/j1", 2000, "web0 (", "web2499 (", []string{"1500 will be deleted", "1000 of 1500 are shown.", "1200 left out", "1000 of 1200 are shown.", "?from=1000", "?out=2500", "delete 1500 containers"}, nil},
+		{plan, "/jobs/j1?from=1000&out=2500", 700, "web1000 (", "web2699 (", []string{"500 of 1500 are shown.", "200 of 1200 are shown.", "delete 1500 containers"}, []string{"Next page"}},
+	} {
+		body := c.f.ask("me", "GET", c.path, nil).Body.String()
+		if n := strings.Count(body, `<li class="step"`) + strings.Count(body, `<th scope="row">`); n != c.rows {
+			t.Errorf("%s: %d rows", c.path, n)
+		}
+		for _, want := range append(c.says, c.first, c.last) {
+			if !strings.Contains(body, want) {
+				t.Errorf("%s lacks %q", c.path, want)
+			}
+		}
+		for _, no := range c.lacks {
+			if strings.Contains(body, no) {
+				t.Errorf("%s has %q", c.path, no)
+			}
+		}
+	}
+}
+
+// One change of one of twenty thousand steps is one step that is read and sent.
+func TestTheStreamReadsOnlyWhatChanged(t *testing.T) {
+	f := newFake("start", job.Running, many(20_000, job.Waiting)...)
+	p := f.pages()
+	server := httptest.NewServer(f.mux(p))
+	defer server.Close()
+	defer p.Close()
+	r := f.read(t, server.URL, "rev=0.0.1000", "")
+	f.change(func() { f.steps[7].State = job.Active; f.steps[15_000].State = job.Active })
+	if name, _, _ := r.next(); name != "job" {
+		t.Errorf("first %s", name)
+	}
+	name, _, data := r.next()
+	var sent struct {
+		Rev  string
+		Rows map[string]string
+	}
+	if err := json.Unmarshal([]byte(data), &sent); err != nil || name != "steps" || len(sent.Rows) != 1 || sent.Rows["7"] == "" || sent.Rev != "1.0.1000" {
+		t.Errorf("%s %s %v", name, data, err)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.given != 1 {
+		t.Errorf("%d steps were read", f.given)
 	}
 }
 

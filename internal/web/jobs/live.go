@@ -20,7 +20,7 @@ import (
 const pace = 200 * time.Millisecond
 
 // live is the stream of a job's page. The address says what the page has:
-// ?rev= of its steps, ?step= whose log it shows, and ?after= which line. Events
+// ?rev= which state of which steps, ?step= whose log it shows, and ?after= which line. Events
 // are "job" (the parts of the head), "steps" (rows by their number), "log"
 // (lines; its id is the number of the last). A line is sent once, whatever breaks.
 func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
@@ -34,7 +34,7 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	q := r.URL.Query()
-	f := &follower{p: p, owner: owner, id: id, rev: q.Get("rev"), step: -1}
+	f := &follower{p: p, owner: owner, id: id, seen: parseSeen(q.Get("rev")), step: -1}
 	if n, err := strconv.Atoi(q.Get("step")); err == nil && n >= 0 {
 		f.step = n
 		f.after, _ = strconv.Atoi(q.Get("after"))
@@ -87,65 +87,67 @@ type follower struct {
 	ctx   context.Context
 	owner string
 	id    job.ID
-	rev   string
-	head  string
-	marks []string // of the steps as sent; nil: not known
+	seen  seen
+	head  string // its mark as sent; empty: not known
 	step  int
 	after int
 	more  <-chan struct{}
 }
 
-// catchUp sends what the browser lacks. Lines are read before the steps: a step that
-// is sent as ended has then all its lines sent too, or they come with the next.
+// catchUp sends what the browser lacks. The job is read before its steps: what
+// changes between the two is sent again with the next signal.
 func (f *follower) catchUp(s *kit.Stream) (<-chan struct{}, error) {
-	j, steps, err := f.p.read(f.ctx, f.owner, f.id)
+	j, err := f.p.o.Store.Job(f.ctx, f.owner, f.id)
 	if err != nil {
 		if problem.Is(err, problem.NotFound) {
 			s.Event("gone", "", []byte(`{}`))
 		}
 		return f.more, nil // the store is asked again with the next signal
 	}
-	now := f.p.o.Now()
-	v := newView(j, steps, f.step, now)
+	if j.Rev < f.seen.rev { // what the page has is of another time
+		f.seen.rev = -1
+	}
 	head := jobMark(j)
-	if f.marks == nil {
-		f.marks = make([]string, len(steps))
-		if f.rev == rev(j, steps) {
-			f.head = head
-			f.takeMarks(steps)
-		}
+	if f.head == "" && f.seen.rev == j.Rev {
+		f.head = head
 	}
 	if head != f.head {
 		f.head = head
-		s.Event("job", "", f.parts(v))
+		s.Event("job", "", f.parts(newView(j, nil, f.step, f.p.o.Now())))
 	}
-	rows := map[string]string{}
-	for i, step := range steps {
-		if i < len(f.marks) && f.marks[i] != mark(step) {
-			rows[strconv.Itoa(step.N)] = text(f.ctx, stepRow(step, step.N == f.step, now))
+	if j.Rev > f.seen.rev {
+		if err := f.rows(s, j); err != nil {
+			return f.more, nil
 		}
 	}
-	if len(rows) > 0 {
-		f.takeMarks(steps)
-		s.Event("steps", "", encode(map[string]any{"rows": rows, "rev": rev(j, steps)}))
-	}
-	if f.step >= 0 && f.step < len(steps) {
-		if err := f.lines(s, v); err != nil {
+	if f.step >= 0 {
+		if err := f.lines(s); err != nil {
 			return f.more, nil
 		}
 	}
 	return f.more, nil
 }
 
-func (f *follower) takeMarks(steps []job.Step) {
-	f.marks = f.marks[:0]
-	for _, step := range steps {
-		f.marks = append(f.marks, mark(step))
+// rows sends the page's steps that changed since.
+func (f *follower) rows(s *kit.Stream, j job.Job) error {
+	steps, err := f.p.o.Store.Steps(f.ctx, job.Filter{Owner: f.owner, Job: f.id, Changed: true, Since: f.seen.rev, From: f.seen.from, To: f.seen.to, Limit: perPage})
+	if err != nil {
+		return err
 	}
+	now := f.p.o.Now()
+	rows := map[string]string{}
+	for _, step := range steps {
+		rows[strconv.Itoa(step.N)] = text(f.ctx, stepRow(step, step.N == f.step, now))
+	}
+	f.seen.rev = j.Rev
+	if len(rows) > 0 {
+		s.Event("steps", "", encode(map[string]any{"rows": rows, "rev": f.seen.String()}))
+	}
+	return nil
 }
 
 // lines sends what the log has after the last line sent.
-func (f *follower) lines(s *kit.Stream, v view) error {
+func (f *follower) lines(s *kit.Stream) error {
 	for {
 		lines, err := f.p.o.Store.StepLines(f.ctx, f.owner, f.id, f.step, f.after)
 		if err != nil || len(lines) == 0 {

@@ -23,15 +23,19 @@ func (p *Pages) begin(w http.ResponseWriter, r *http.Request) error {
 
 // destroy starts a planned delete, once its size was typed.
 func (p *Pages) destroy(w http.ResponseWriter, r *http.Request) error {
-	j, steps, err := p.read(r.Context(), ownerOf(r), idOf(r))
+	j, err := p.o.Store.Job(r.Context(), ownerOf(r), idOf(r))
 	if err != nil {
 		return err
 	}
 	if !isDelete(j) || j.State != job.Planned {
 		return problem.New(problem.Conflict, "This job is not a delete that waits to be begun.", "Look at it as it is now.")
 	}
-	if want := newView(j, steps, -1, p.o.Now()).phrase(); r.PostFormValue("phrase") != want {
-		return p.draw(w, r, http.StatusUnprocessableEntity, j, steps, -1, problem.Field("phrase", "Type “"+want+"”."))
+	todos, err := p.todos(r.Context(), j)
+	if err != nil {
+		return err
+	}
+	if want := phrase(todos); r.PostFormValue("phrase") != want {
+		return p.draw(w, r, http.StatusUnprocessableEntity, j, -1, problem.Field("phrase", "Type “"+want+"”."))
 	}
 	return p.told(w, r, p.o.Verbs.Begin(r.Context(), kit.ViewerOf(r.Context()), kit.ClientAddr(r.Context()), j.ID), "", kit.URL.Job(j.ID))
 }

@@ -3,7 +3,7 @@ package jobs
 import (
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -16,17 +16,22 @@ import (
 
 // view is what the page of a job reads.
 type view struct {
-	Job      job.Job
-	Steps    []job.Step
-	Selected int // the step whose log is shown; -1: none
-	Lines    []job.Line
-	After    int // the last line that is not in the page
-	Show     string
-	PerNode  int
-	Key      string
-	Proved   bool
-	Problem  *problem.Problem
-	Now      time.Time
+	Job   job.Job
+	Steps []job.Step // those that the page lists
+	// From is where the page begins in a job of more steps than one page has, Next where the next one
+	// does (0: there is none); Out and NextOut are those of what a plan leaves out.
+	From, Next, Out, NextOut int
+	Todos                    int       // how many containers a plan is about
+	Selected                 int       // the step whose log is shown; -1: none
+	Step                     *job.Step // that step
+	Lines                    []job.Line
+	After                    int // the last line that is not in the page
+	Show                     string
+	PerNode                  int
+	Key                      string
+	Proved                   bool
+	Problem                  *problem.Problem
+	Now                      time.Time
 }
 
 func newView(j job.Job, steps []job.Step, selected int, now time.Time) view {
@@ -35,6 +40,9 @@ func newView(j job.Job, steps []job.Step, selected int, now time.Time) view {
 
 func (v view) planned() bool { return v.Job.State == job.Planned }
 func (v view) running() bool { return v.Job.State == job.Running }
+
+// paged reports whether the job has more steps than a page shows.
+func (v view) paged() bool { return v.Job.Tally.Total() > perPage }
 
 // todo and leftOut are a plan's two parts. Steps that only prepare others are done to nothing, and not told.
 func (v view) todo() (out []job.Step) {
@@ -64,15 +72,15 @@ func (v view) choices() (c fleet.Choices) {
 	return c
 }
 
-// phrase is what is typed before many are deleted.
-func (v view) phrase() string { return "delete " + kit.Count(len(v.todo()), "container", "containers") }
+// phrase is what is typed before so many are deleted.
+func phrase(n int) string { return "delete " + kit.Count(n, "container", "containers") }
 
 // order says in which order a plan is carried out, in one sentence.
 func (v view) order() string {
 	var parts []string
 	rule, _ := v.rule()
 	switch {
-	case len(v.todo()) < 2:
+	case v.Todos < 2:
 	case rule.Sequence == fleet.StartupOrder:
 		parts = append(parts, "In their startup order, which is read from Proxmox first.")
 	case rule.Sequence == fleet.ReverseOrder:
@@ -162,6 +170,16 @@ func class(s job.StepState) string {
 	return string(s)
 }
 
+// statesOf are the states that a part of the list shows; nil for all.
+func statesOf(show string) (states []job.StepState) {
+	for s := range stepLooks {
+		if show != "" && class(s) == show {
+			states = append(states, s)
+		}
+	}
+	return states
+}
+
 // showing is the part of the list that the address asks for; all where it asks for none that there is.
 func (v view) showing() string {
 	for _, f := range v.figures() {
@@ -172,11 +190,23 @@ func (v view) showing() string {
 	return ""
 }
 
-func (v view) url(show string) string {
-	if show == "" {
+func (v view) url(show string) string { return v.at(show, 0, 0) }
+
+// at is the address of the part of the list that begins with a step; out is where a plan's second list does.
+func (v view) at(show string, from, out int) string {
+	q := url.Values{}
+	if show != "" {
+		q.Set("show", show)
+	}
+	for key, n := range map[string]int{"from": from, "out": out} {
+		if n > 0 {
+			q.Set(key, strconv.Itoa(n))
+		}
+	}
+	if len(q) == 0 {
 		return kit.URL.Job(v.Job.ID)
 	}
-	return kit.URL.Job(v.Job.ID) + "?show=" + show
+	return kit.URL.Job(v.Job.ID) + "?" + q.Encode()
 }
 
 // bar is a piece of the progress: where it begins and how long it is, of 1000.
@@ -249,25 +279,36 @@ func canForce(s job.Step) bool {
 	return s.Kind == string(fleet.ActShutdown) && s.State == job.Failed && s.Problem == string(problem.Timeout) && s.DismissedAt.IsZero()
 }
 
-// mark tells one drawing of a step from another.
-func mark(s job.Step) string {
-	return fmt.Sprint(s.State, s.Detail, s.UPID, s.Problem, s.StartedAt.UnixMilli(), s.EndedAt.UnixMilli(), s.DismissedAt.IsZero(), s.Attempt > 1, s.Title)
-}
-
 // jobMark tells one drawing of the head from another.
 func jobMark(j job.Job) string {
 	return fmt.Sprint(j.State, j.Tally, j.StartedAt.UnixMilli(), j.EndedAt.UnixMilli(), j.StopAt.IsZero())
 }
 
-// rev is one number for all that the page shows of the steps and the head.
-func rev(j job.Job, steps []job.Step) string {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(jobMark(j))) // never fails
-	for _, s := range steps {
-		_, _ = h.Write([]byte(mark(s)))
-		_, _ = h.Write([]byte{0})
+// seen is which state of the job a page has, and which of its steps: those
+// numbered from on, and below to. It is said as "12.0.1000".
+type seen struct {
+	rev      int64
+	from, to int
+}
+
+func (s seen) String() string { return fmt.Sprintf("%d.%d.%d", s.rev, s.from, s.to) }
+
+// parseSeen reads it; what is no such thing has nothing of the first page.
+func parseSeen(text string) seen {
+	var s seen
+	if n, err := fmt.Sscanf(text, "%d.%d.%d", &s.rev, &s.from, &s.to); err != nil || n != 3 || s.from < 0 || s.to < s.from || s.String() != text {
+		return seen{-1, 0, perPage}
 	}
-	return strconv.FormatUint(h.Sum64(), 36)
+	return s
+}
+
+// seen is what this page has. Of a narrowed list that is all between its ends.
+func (v view) seen() seen {
+	s := seen{v.Job.Rev, 0, perPage}
+	if n := len(v.Steps); n > 0 {
+		s.from, s.to = v.Steps[0].N, v.Steps[n-1].N+1
+	}
+	return s
 }
 
 // clock is the time of day of a log's line.

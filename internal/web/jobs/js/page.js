@@ -64,6 +64,7 @@ function swap(el, markup) {
 
 // show narrows the list without asking the server again.
 function show(event) {
+  if (root.hasAttribute("data-paged")) return; // the rest is on the server
   const link = event.target.closest("#job-figures a[data-show]");
   if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
