@@ -16,6 +16,7 @@ type endpoint struct {
 	params       []param
 	protected    bool // answered by pvedaemon behind the proxy
 	onNode       bool // passed on to the node in the path
+	open         bool // its parameters are not looked at
 	since        int  // the major version that brought it; 0: all have it
 	serve        func(*call) (any, error)
 }
@@ -77,6 +78,10 @@ func forbidden(path string, privs ...string) error {
 	return &apiError{status: 403, message: fmt.Sprintf("Permission check failed (%s, %s)\n", path, strings.Join(privs, "|"))}
 }
 
+func notImplemented(method, rel string) error {
+	return &apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", method, rel)}
+}
+
 var errForbidden = &apiError{status: 403, message: "Permission check failed\n"}
 
 func badParam(name, words string) error {
@@ -136,7 +141,7 @@ func (n *Node) answer(req *http.Request, body []byte) *reply {
 		return n.errorReply(form, err, false)
 	}
 	if ep == nil || ep.since > c.majorNow() {
-		return n.errorReply(form, &apiError{status: 501, message: fmt.Sprintf("Method '%s %s' not implemented", req.Method, rel)}, false)
+		return n.errorReply(form, notImplemented(req.Method, rel), false)
 	}
 	args, err := gather(req, body, pathArgs)
 	if err != nil {
@@ -174,7 +179,7 @@ func (n *Node) perform(ep *endpoint, cl *call) (any, error) {
 	if err := reach(ep); err != nil {
 		return nil, err
 	}
-	if bad := verify(ep.params, cl.args, major); len(bad) > 0 {
+	if bad := verify(ep.params, cl.args, major); len(bad) > 0 && !ep.open {
 		return nil, badParams(bad)
 	}
 	return n.write596(ep, cl)
@@ -339,7 +344,7 @@ func init() {
 func allEndpoints() [][]endpoint {
 	return [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints,
 		userEndpoints, poolEndpoints, optionEndpoints, hostEndpoints, storageEndpoints, contentEndpoints, machineEndpoints,
-		snapshotEndpoints, diskEndpoints, migrateEndpoints, vzdumpEndpoints, emptyEndpoints(), indexEndpoints()}
+		snapshotEndpoints, diskEndpoints, migrateEndpoints, vzdumpEndpoints, templateEndpoints, emptyEndpoints(), indexEndpoints(), knownEndpoints()}
 }
 
 // unescape undoes the percent form that a ticket or UPID may arrive in.

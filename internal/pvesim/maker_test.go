@@ -308,3 +308,21 @@ func TestDisksAndMoves(t *testing.T) {
 		t.Errorf("the HA manager did not move it: %d", got)
 	}
 }
+
+func TestTemplatesAreDownloaded(t *testing.T) {
+	d := workshop(t)
+	const fedora = "fedora-42-default_20250428_amd64.tar.xz"
+	for _, r := range []row{
+		{"the list", "GET", "/nodes/pve1/aplinfo", nil, 200, fedora},
+		{"none of the list", "POST", "/nodes/pve1/aplinfo", url.Values{"storage": {"local"}, "template": {"x"}}, 400, `"template":"no such template"`},
+		{"onto a storage for others", "POST", "/nodes/pve1/aplinfo", url.Values{"storage": {"nort"}, "template": {fedora}}, 500, "storage 'nort' does not support templates"},
+		{"a file of another kind", "POST", "/nodes/pve1/storage/local/download-url", url.Values{"url": {"https://x/y"}, "content": {"vztmpl"}, "filename": {"y.iso"}}, 400, "wrong file extension"},
+	} {
+		r.try(t, d.via)
+	}
+	d.done(d.must("POST", "/nodes/pve1/aplinfo", "storage", "local", "template", fedora), "OK")
+	d.done(d.must("POST", "/nodes/pve1/lxc", "vmid", "300", "ostemplate", "local:vztmpl/"+fedora, "rootfs", "local:1"), "OK")
+	if got := d.config("300")["ostype"]; got != "fedora" {
+		t.Errorf("what was downloaded is %v", got)
+	}
+}

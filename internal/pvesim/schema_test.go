@@ -68,7 +68,7 @@ func TestTableFollowsTheOfficialSchema(t *testing.T) {
 				for _, ep := range list {
 					key := method + " " + ep.path
 					m, there := official[key]
-					if !there {
+					if !there || ep.open {
 						continue
 					}
 					compared++

@@ -159,10 +159,10 @@ func (t *task) matches(args map[string]string) bool {
 		args["since"] != "" && t.start.Unix() < int64(atoi(args["since"])),
 		args["until"] != "" && t.start.Unix() > int64(atoi(args["until"])):
 		return false
-	case args["errors"] == "1": // a running one counts, as its end is unknown
-		return t.outcome() != "ok"
-	case args["statusfilter"] != "":
+	case args["statusfilter"] != "": // before errors, which it makes of no account
 		return slices.Contains(splitList(strings.ToLower(args["statusfilter"])), t.outcome())
+	case args["errors"] == "1": // a running one counts, as its end is unknown, and so do warnings
+		return t.outcome() != "ok"
 	}
 	return true
 }
@@ -245,6 +245,9 @@ func taskLog(cl *call) (any, error) {
 	lines := []string{"unable to open file - No such file or directory"}
 	if t != nil {
 		lines = t.log
+	}
+	if _, paged := cl.args["start"]; cl.args["download"] == "1" && (paged || cl.args["limit"] != "") {
+		return nil, failed("'download' cannot be used together with 'start' or 'limit' parameters")
 	}
 	if cl.args["download"] == "1" {
 		return t.file(cl, lines)

@@ -32,7 +32,6 @@ var unused = []endpoint{
 	{path: "/cluster/sdn/zones", perm: anybody},
 	{path: "/cluster/sdn/ipams", perm: anybody, serve: list(obj{{"ipam", "pve"}, {"type", "pve"}, {"digest", emptyDigest}})},
 	{path: "/cluster/sdn/fabrics/fabric", perm: anybody},
-	{path: "/nodes/{node}/aplinfo", perm: anybody, onNode: true},
 	{path: "/nodes/{node}/ceph/status", perm: needsAny("/", "Sys.Audit", "Datastore.Audit"), onNode: true, protected: true, serve: noCeph},
 	{path: "/nodes/{node}/config", perm: rootAudit, onNode: true, serve: object(obj{})},
 	{path: "/nodes/{node}/firewall/options", perm: nodeAudit, onNode: true, serve: object(obj{{"digest", emptyDigest}})},
