@@ -63,18 +63,20 @@ type Options struct {
 // Pages are the routes of single containers. Close ends their streams.
 type Pages struct {
 	o       Options
-	streams streams
+	streams kit.Streams
+	closing context.Context
+	close   context.CancelFunc
 }
 
 // New makes the pages.
 func New(o Options) *Pages {
-	p := &Pages{o: o}
-	p.streams.begin()
+	p := &Pages{o: o, streams: kit.Streams{Most: maxStreams}}
+	p.closing, p.close = context.WithCancel(context.Background())
 	return p
 }
 
 // Close ends all streams with a last event.
-func (p *Pages) Close() { p.streams.end() }
+func (p *Pages) Close() { p.close() }
 
 // Routes are this part of the site map.
 func (p *Pages) Routes() []kit.Route {

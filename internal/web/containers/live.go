@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"sync"
 	"time"
 
 	"berth/internal/fleet"
@@ -19,37 +18,6 @@ const (
 	pace = 250 * time.Millisecond
 )
 
-// streams counts the open ones of each person.
-type streams struct {
-	closing context.Context
-	end     context.CancelFunc
-	mu      sync.Mutex
-	of      map[string]int
-}
-
-func (s *streams) begin() {
-	s.closing, s.end = context.WithCancel(context.Background())
-	s.of = map[string]int{}
-}
-
-func (s *streams) open(owner string) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of[owner] >= maxStreams {
-		return false
-	}
-	s.of[owner]++
-	return true
-}
-
-func (s *streams) leave(owner string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.of[owner]--; s.of[owner] == 0 {
-		delete(s.of, owner)
-	}
-}
-
 // live is the stream of one page: "part" events carry a part that looks
 // otherwise than on the page, "history" the numbers of the charts. While it is
 // open somebody looks, and Berth asks Proxmox for what the page shows.
@@ -62,10 +30,11 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 		kit.StreamHeaders(w.Header())
 		return nil
 	}
-	if !p.streams.open(v.owner) {
-		return problem.New(problem.TooMany, "Too many of your pages are open at once.", "Close some of them; this one shows what it has.")
+	leave, err := p.streams.Enter(v.owner)
+	if err != nil {
+		return err
 	}
-	defer p.streams.leave(v.owner)
+	defer leave()
 	defer p.o.Eyes.Watching(v.owner)()
 	defer p.o.Eyes.LookClosely(v.owner, v.ID, v.Frame)()
 	ctx, cancel := context.WithCancel(r.Context())
@@ -77,7 +46,7 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.hear(ctx)
 	// The ways for a stream to end are ordinary: the browser left, it is too slow, the server stops.
-	_ = kit.ServeStream(w, r, kit.Serving{Now: p.o.Now, Closing: p.streams.closing.Done(),
+	_ = kit.ServeStream(w, r, kit.Serving{Now: p.o.Now, Closing: p.closing.Done(),
 		Stands: kit.SessionStands(kit.ViewerOf(r.Context()), p.o.Sessions.SessionStands), CatchUp: s.catchUp})
 	return nil
 }

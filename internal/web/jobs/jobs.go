@@ -59,6 +59,7 @@ type Options struct {
 // Pages are the routes of jobs. Close ends their streams.
 type Pages struct {
 	o       Options
+	streams kit.Streams
 	closing context.Context
 	close   context.CancelFunc
 }
@@ -67,7 +68,7 @@ func New(o Options) *Pages {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	p := &Pages{o: o}
+	p := &Pages{o: o, streams: kit.Streams{Most: maxStreams}}
 	p.closing, p.close = context.WithCancel(context.Background())
 	return p
 }

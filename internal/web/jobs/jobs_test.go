@@ -501,6 +501,37 @@ func TestStream(t *testing.T) {
 	}
 }
 
+func TestSoManyStreamsAPerson(t *testing.T) {
+	f := newFake("start", job.Running, job.Active)
+	p := f.pages()
+	defer p.Close()
+	var leave func()
+	for range maxStreams {
+		var err error
+		if leave, err = p.streams.Enter("me"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stream := func() int {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel() // one that is let in ends at once
+		r := httptest.NewRequest("GET", "/jobs/j1/live", nil).WithContext(ctx)
+		r.Header.Set("X-Who", "me")
+		w := httptest.NewRecorder()
+		f.mux(p).ServeHTTP(w, r)
+		return w.Code
+	}
+	if code := stream(); code != http.StatusTooManyRequests {
+		t.Errorf("one too many: %d", code)
+	}
+	leave()
+	for range 2 { // it leaves when it ends
+		if code := stream(); code != http.StatusOK {
+			t.Errorf("one again: %d", code)
+		}
+	}
+}
+
 func TestStreamEndsWithTheServer(t *testing.T) {
 	f := newFake("start", job.Running, job.Active)
 	p := f.pages()

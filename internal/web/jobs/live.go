@@ -19,6 +19,9 @@ import (
 // pace is the least time between two readings of one stream.
 const pace = 200 * time.Millisecond
 
+// maxStreams is how many open streams of jobs one person may have.
+const maxStreams = 20
+
 // live is the stream of a job's page. The address says what the page has:
 // ?rev= which state of which steps, ?step= whose log it shows, and ?after= which line. Events
 // are "job" (the parts of the head), "steps" (rows by their number), "log"
@@ -33,6 +36,11 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 		kit.StreamHeaders(w.Header())
 		return nil
 	}
+	leave, err := p.streams.Enter(owner)
+	if err != nil {
+		return err
+	}
+	defer leave()
 	q := r.URL.Query()
 	f := &follower{p: p, owner: owner, id: id, seen: parseSeen(q.Get("rev")), step: -1}
 	if n, err := strconv.Atoi(q.Get("step")); err == nil && n >= 0 {
