@@ -22,6 +22,13 @@ type crew struct {
 	running map[key]*Handle
 	later   map[key]bool // what came back without an end: looked at again with the next tick
 	lanes   map[string]*lane
+	holds   map[job.ID]hold
+}
+
+// hold keeps what comes after a wave of a job back until then.
+type hold struct {
+	wave  int
+	until time.Time
 }
 
 type key struct {
@@ -30,7 +37,7 @@ type key struct {
 }
 
 func newCrew(e *Engine, group string) *crew {
-	return &crew{e: e, group: group, nudged: make(chan struct{}, 1), running: map[key]*Handle{}, later: map[key]bool{}, lanes: map[string]*lane{}}
+	return &crew{e: e, group: group, nudged: make(chan struct{}, 1), running: map[key]*Handle{}, later: map[key]bool{}, lanes: map[string]*lane{}, holds: map[job.ID]hold{}}
 }
 
 // nudge has the crew read its steps anew.
@@ -179,9 +186,11 @@ func (c *crew) due() []job.Open {
 			front[o.Job] = o.Wave
 		}
 	}
+	now := c.e.now()
 	var ready []job.Open
 	for k, o := range c.open {
-		if c.running[k] == nil && !c.later[k] && o.Wave == front[o.Job] {
+		held := c.holds[o.Job]
+		if c.running[k] == nil && !c.later[k] && o.Wave == front[o.Job] && (o.Wave <= held.wave || !now.Before(held.until)) {
 			ready = append(ready, o)
 		}
 	}
@@ -244,6 +253,7 @@ func (c *crew) took(k key) {
 		return
 	}
 	delete(c.open, k)
+	c.keepBack(h.open, h.hold)
 	if !h.open.Chain || !h.Step().State.Bad() {
 		return
 	}
@@ -251,5 +261,19 @@ func (c *crew) took(k key) {
 		if other.job == k.job && c.running[other] == nil {
 			delete(c.open, other)
 		}
+	}
+}
+
+// keepBack lets the waves after a step's wait, and forgets waits that are over. The caller holds c.mu.
+func (c *crew) keepBack(o job.Open, d time.Duration) {
+	now := c.e.now()
+	for id, held := range c.holds {
+		if held.until.Before(now) {
+			delete(c.holds, id)
+		}
+	}
+	if until := now.Add(d); d > 0 && until.After(c.holds[o.Job].until) {
+		c.holds[o.Job] = hold{max(o.Wave, c.holds[o.Job].wave), until}
+		time.AfterFunc(d, c.nudge)
 	}
 }

@@ -284,6 +284,30 @@ func TestCancelLeavesTheRestUndone(t *testing.T) {
 	}
 }
 
+// What a step holds back begins when the time is over, and what is beside it does not wait.
+func TestLaterWavesWaitAsLongAsAStepSays(t *testing.T) {
+	y := newYard(t)
+	const wait = 300 * time.Millisecond
+	e, _ := y.engine(jobs.Options{LaneLimit: func(string, string) int { return 1 }, Works: works(func(ctx context.Context, h *jobs.Handle) jobs.Outcome {
+		out := done(ctx, h)
+		if h.Step().N == 0 {
+			out.Hold = wait
+		}
+		return out
+	})})
+	waves := []int{1, 1, 2, 3}
+	all := y.finished(e, y.submit(e, job.Job{}, steps(4, func(i int, s *job.Step) { s.Wave = waves[i] })...))
+	if d := all[1].StartedAt.Sub(all[0].EndedAt); d >= wait {
+		t.Errorf("the one of the same wave waited %s", d)
+	}
+	if d := all[2].StartedAt.Sub(all[0].EndedAt); d < wait || d > wait+2*time.Second {
+		t.Errorf("the next wave waited %s", d)
+	}
+	if d := all[3].StartedAt.Sub(all[2].EndedAt); d >= wait {
+		t.Errorf("the last wave waited %s", d)
+	}
+}
+
 // What must not leave once another replica may go on is bound to the lease.
 func TestWhatIsNotHeldAnyMoreIsToldAtOnce(t *testing.T) {
 	y := newYard(t)

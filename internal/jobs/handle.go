@@ -38,6 +38,8 @@ type Outcome struct {
 	// Lines, the last of its log, and Entry, for the trail, are kept in one piece with the end: all or none.
 	Lines []string
 	Entry *audit.Entry
+	// Hold is how long later waves of the job in the group still wait. A crash or a change of the replica ends the wait.
+	Hold time.Duration
 }
 
 // Ended makes the outcome of an error: a Problem says its sentence, anything
@@ -58,7 +60,8 @@ type Handle struct {
 	open      job.Open
 	cancelled chan struct{}
 	once      sync.Once
-	settled   bool // nothing more is to be done; written before the crew is told
+	hold      time.Duration // as Outcome.Hold; written before the crew is told
+	settled   bool          // nothing more is to be done; written before the crew is told
 
 	mu   sync.Mutex
 	step job.Step
@@ -215,6 +218,7 @@ func (h *Handle) run(ctx context.Context) {
 	if outcome.State == "" || !outcome.State.Ended() {
 		return // it goes on after the next start, or on another replica
 	}
+	h.hold = outcome.Hold
 	h.settled = h.end(context.WithoutCancel(ctx), outcome)
 }
 

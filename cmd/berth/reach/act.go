@@ -48,7 +48,7 @@ func (a acting) Config(ctx context.Context, node string, id fleet.VMID) (act.Con
 	if err != nil {
 		return act.Config{}, err
 	}
-	out := act.Config{Name: c.Hostname, Root: c.RootFS.Volume, Storage: c.RootFS.Storage, Protected: c.Protection, Order: -1}
+	out := act.Config{Name: c.Hostname, Root: c.RootFS.Volume, Storage: c.RootFS.Storage, Protected: c.Protection, Order: -1, Up: c.Startup.Up, Down: c.Startup.Down}
 	if c.Startup.HasOrder {
 		out.Order = c.Startup.Order
 	}

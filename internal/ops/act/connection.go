@@ -44,6 +44,8 @@ type Config struct {
 	Storage   string // of the root volume
 	Protected bool
 	Order     int // in the startup order; negative: none
+	// Up is the wait after its start before the next ones, Down how long its shutdown may take; 0: not said.
+	Up, Down time.Duration
 }
 
 // Call is one thing that Proxmox is asked for.

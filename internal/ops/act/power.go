@@ -14,7 +14,14 @@ import (
 
 // power carries out everything but a deletion: one thing asked of Proxmox.
 func (r *run) power(ctx context.Context) (Outcome, error) {
-	c := r.asked()
+	var kept notes
+	if r.args.Noted {
+		var err error
+		if kept, err = r.noted(ctx); err != nil {
+			return Outcome{}, err
+		}
+	}
+	c := r.asked(kept)
 	if r.memo.Verb == "" {
 		done, err := r.ready(ctx)
 		if err != nil {
@@ -29,17 +36,24 @@ func (r *run) power(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return r.cancelledOr(err)
 	}
-	return r.judged(ctx, c, f)
+	out, err := r.judged(ctx, c, f)
+	if up := kept.Ups[r.step.Subject]; up > 0 && (out.State == job.Done || out.State == job.Warned) {
+		out.Hold = up
+		out.Detail += " What comes after it in the startup order waits " + about(up) + "."
+	}
+	return out, err
 }
 
-// asked is what Proxmox is to be asked for.
-func (r *run) asked() Call {
+// asked is what Proxmox is to be asked for. As in Proxmox's own "stop all", a
+// container that says how long its shutdown takes gets that long, if it is the longer time.
+func (r *run) asked(kept notes) Call {
 	c := Call{Action: r.rule.Action}
 	if c.Action == fleet.ActShutdown {
 		c.Timeout, c.Force = r.args.Choices.Timeout, r.args.Choices.Force
 		if c.Timeout <= 0 {
 			c.Timeout = usualTimeout
 		}
+		c.Timeout = max(c.Timeout, kept.Downs[r.step.Subject])
 	}
 	return c
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"berth/internal/fleet"
 	"berth/internal/job"
@@ -43,9 +44,40 @@ func prepareTitle(rule fleet.ActionRule, node string) string {
 	return "Read the startup order on " + node
 }
 
-// notes are what prepare keeps: by subject, the root volume.
+// notes are what prepare keeps by subject: the root volume; and how long the next
+// ones wait after its start, or how long its shutdown may take, where its configuration says so.
 type notes struct {
-	Roots map[string]string `json:"roots,omitempty"`
+	Roots map[string]string        `json:"roots,omitempty"`
+	Ups   map[string]time.Duration `json:"ups,omitempty"`
+	Downs map[string]time.Duration `json:"downs,omitempty"`
+}
+
+func newNotes() notes {
+	return notes{Roots: map[string]string{}, Ups: map[string]time.Duration{}, Downs: map[string]time.Duration{}}
+}
+
+// take notes what an action wants to know of a configuration.
+func (n notes) take(a fleet.Action, subject string, c Config) {
+	switch {
+	case a == fleet.ActDelete:
+		n.Roots[subject] = c.Root
+	case a == fleet.ActStart && c.Up > 0:
+		n.Ups[subject] = min(c.Up, fleet.MaxShutdown)
+	case a == fleet.ActShutdown && c.Down > 0:
+		n.Downs[subject] = min(c.Down, fleet.MaxShutdown)
+	}
+}
+
+// said tells of the delays that are waited for; empty when there are none.
+func (n notes) said() string {
+	var longest time.Duration
+	for _, d := range n.Ups {
+		longest = max(longest, d)
+	}
+	if longest == 0 {
+		return ""
+	}
+	return " After some of them the next in the order wait, for " + about(longest) + " at most."
 }
 
 // prepareArgs say of which steps of the job, numbered From on and below To, some are of that node.
@@ -64,7 +96,7 @@ func (r *run) prepare(ctx context.Context) (Outcome, error) {
 	if err != nil {
 		return Outcome{}, err
 	}
-	kept, waves := notes{Roots: map[string]string{}}, map[int]int{}
+	kept, waves := newNotes(), map[int]int{}
 	var read, all int
 	for _, st := range steps {
 		id, ok := targetOf(st)
@@ -90,9 +122,8 @@ func (r *run) prepare(ctx context.Context) (Outcome, error) {
 			continue
 		}
 		read++
-		if rule.Action == fleet.ActDelete {
-			kept.Roots[st.Subject] = config.Root
-		} else if w := waveOf(rule, config.Order); w != st.Wave {
+		kept.take(rule.Action, st.Subject, config)
+		if w := waveOf(rule, config.Order); w != st.Wave {
 			waves[st.N] = w
 		}
 	}
@@ -103,9 +134,9 @@ func (r *run) prepare(ctx context.Context) (Outcome, error) {
 		return Outcome{}, err
 	}
 	if read < all {
-		return Outcome{State: job.Warned, Detail: fmt.Sprintf("%d of %d configurations were read.", read, all)}, nil
+		return Outcome{State: job.Warned, Detail: fmt.Sprintf("%d of %d configurations were read.", read, all) + kept.said()}, nil
 	}
-	return Outcome{State: job.Done, Detail: fmt.Sprintf("%d configurations were read.", read)}, nil
+	return Outcome{State: job.Done, Detail: fmt.Sprintf("%d configurations were read.", read) + kept.said()}, nil
 }
 
 // noted is what the step of this job has kept that prepared this one.

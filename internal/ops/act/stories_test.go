@@ -598,3 +598,37 @@ func TestAContainerWithoutAHostName(t *testing.T) {
 		t.Errorf("%s: %s", st.State, st.Detail)
 	}
 }
+
+// Proxmox's own "start all" waits after a container for the delay that its startup
+// says, and its "stop all" gives each the time that it says.
+func TestStartupDelaysAreWaitedFor(t *testing.T) {
+	y := newYard(t, pvesim.NodeSpec{Name: "pve1", CTs: cts(false, 100, 101)})
+	y.hands(100, "startup order=1,up=1,down=90")
+	y.hands(101, "startup order=2,down=5")
+	run := func(a fleet.Action) []job.Step {
+		id, err := y.act.Plan(t.Context(), y.viewer, "", y.request(a, 100, 101))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := y.act.Begin(t.Context(), y.viewer, "", id); err != nil {
+			t.Fatal(err)
+		}
+		return y.ended(id)
+	}
+	steps := run(fleet.ActStart)
+	if d := steps[2].StartedAt.Sub(steps[1].EndedAt); d < time.Second || !strings.Contains(steps[1].Detail, "waits 1 s") || !strings.Contains(steps[0].Detail, "for 1 s at most") {
+		t.Errorf("the second began %s after the first: %q, %q", d, steps[0].Detail, steps[1].Detail)
+	}
+	y.fault("shutdown-ignored", "", nil)
+	y.until("both are seen to run", ticks(t), func() bool {
+		a, _ := y.picture().Container(100)
+		b, _ := y.picture().Container(101)
+		return a.Status == fleet.Running && b.Status == fleet.Running
+	})
+	steps = run(fleet.ActShutdown)
+	for i, within := range []string{"within 90 s", "within 60 s"} {
+		if st := steps[1+i]; st.State != job.Failed || !strings.Contains(st.Detail, within) {
+			t.Errorf("%s: %s: %s", st.Title, st.State, st.Detail)
+		}
+	}
+}

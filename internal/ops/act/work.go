@@ -44,6 +44,8 @@ type Outcome struct {
 	Kind   problem.Kind
 	Lines  []string
 	Entry  *audit.Entry
+	// Hold is how long the next waves of the job in the group still wait.
+	Hold time.Duration
 }
 
 // Kinds are the kinds of steps that Run carries out.
