@@ -303,10 +303,10 @@ func ReadPaste(existing []Package, m Manager, text string) Paste {
 	for _, p := range existing {
 		there[p.Key()] = p
 	}
-	section := ""
+	var section strings.Builder
 	first := 1
 	flush := func() {
-		packages, findings := ParsePackages(m, section)
+		packages, findings := ParsePackages(m, section.String())
 		for _, f := range findings {
 			f.Line += first - 1
 			out.Findings = append(out.Findings, f)
@@ -330,10 +330,11 @@ func ReadPaste(existing []Package, m Manager, text string) Paste {
 		}
 		if ok && slices.Contains(Managers, Manager(inner)) {
 			flush()
-			m, section, first = Manager(inner), "", i+2
+			m, first = Manager(inner), i+2
+			section.Reset()
 			continue
 		}
-		section += raw + "\n"
+		section.WriteString(raw + "\n")
 	}
 	flush()
 	return out

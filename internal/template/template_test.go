@@ -169,6 +169,58 @@ func TestPasteReportsDuplicatesAndBadLines(t *testing.T) {
 	}
 }
 
+// FuzzPackages: no list, however odd, stops the reading; what was read is written and read back as it was, and pasting it twice adds nothing.
+func FuzzPackages(f *testing.F) {
+	for _, seed := range []string{"nginx=1.22.*  # the server", "# a\n# b\ncurl\n\n[pip]\nhttpie==3", "apk:\na=1-r0", "x|y|z|600 # n", "@a/b@1", "java-11-openjdk-11.0.2-1.el9", "#\r\n\x00\u202e", "a|b # c|d"} {
+		f.Add(0, seed)
+		f.Add(5, seed)
+	}
+	f.Fuzz(func(t *testing.T, n int, text string) {
+		m := template.Managers[uint(n)%uint(len(template.Managers))]
+		var read []template.Package
+		at, _ := template.ParsePackages(m, text)
+		for _, p := range at {
+			read = append(read, p.Package)
+		}
+		again, findings := template.ParsePackages(m, template.FormatPackages(read, m))
+		if len(findings) > 0 || len(again) != len(read) {
+			t.Fatalf("%q was read as %+v and written as %q: %+v", text, read, template.FormatPackages(read, m), findings)
+		}
+		for i, p := range again {
+			if p.Package != read[i] {
+				t.Fatalf("%q: %+v was read back as %+v", text, read[i], p.Package)
+			}
+		}
+		first := template.ReadPaste(nil, m, text)
+		if twice := template.ReadPaste(first.Added, m, text); len(twice.Added) > 0 {
+			t.Fatalf("%q: pasted again it adds %+v", text, twice.Added)
+		}
+	})
+}
+
+// FuzzLines: a diff of any two texts, applied, gives either.
+func FuzzLines(f *testing.F) {
+	f.Add("a\nb\n", "a\r\nc")
+	f.Add("", "\n")
+	f.Fuzz(func(t *testing.T, before, after string) {
+		var old, new []string
+		for _, l := range template.Lines(before, after) {
+			if l.Op != template.Insert {
+				old = append(old, l.Text)
+			}
+			if l.Op != template.Delete {
+				new = append(new, l.Text)
+			}
+		}
+		if got, want := strings.Join(old, "\n"), strings.TrimSuffix(before, "\n"); got != want {
+			t.Fatalf("before: got %q, want %q", got, want)
+		}
+		if got, want := strings.Join(new, "\n"), strings.TrimSuffix(after, "\n"); got != want {
+			t.Fatalf("after: got %q, want %q", got, want)
+		}
+	})
+}
+
 // A diff, applied, gives either text.
 func TestLinesLeadFromOneTextToTheOther(t *testing.T) {
 	some := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "c", "d", ""}), 0, 30)
