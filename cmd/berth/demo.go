@@ -20,10 +20,11 @@ import (
 // verbs that a person's clicks call, in an empty temporary folder, on loopback,
 // with passwords made for this run.
 type DemoCmd struct {
-	Listen     string `help:"Loopback address to listen on." default:"127.0.0.1:8080"`
-	Print      string `help:"text or json." enum:"text,json" default:"text"`
-	Seed       int64  `help:"Another number makes another fleet." default:"1"`
-	LogOptions `embed:""`
+	Listen          string `help:"Loopback address to listen on." default:"127.0.0.1:8080"`
+	Print           string `help:"text or json." enum:"text,json" default:"text"`
+	Seed            int64  `help:"Another number makes another fleet." default:"1"`
+	LogOptions      `embed:""`
+	TemplateOptions `embed:""`
 }
 
 // Validate is called by kong after parsing.
@@ -84,7 +85,7 @@ func (c *DemoCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	a, err := open(ctx, DataOptions{Data: dir, ownKey: true}, WatchOptions{AllowNode: simAddresses(sim)}, c.logger(s.err))
+	a, err := open(ctx, DataOptions{Data: dir, ownKey: true}, WatchOptions{AllowNode: simAddresses(sim), TemplateOptions: c.TemplateOptions}, c.logger(s.err))
 	if err != nil {
 		return err
 	}

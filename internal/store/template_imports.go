@@ -10,10 +10,16 @@ import (
 	"berth/internal/template"
 )
 
+// importBody is what a kept import's row holds.
+type importBody struct {
+	Contents []template.ImportedContent
+	Findings []template.Finding
+}
+
 // PutImport keeps what was read for an import until its preview is confirmed
 // or its time is over. A person has one at a time: the one before goes.
 func (s *Store) PutImport(ctx context.Context, owner string, im template.Import) error {
-	data, err := json.Marshal(im.Contents)
+	data, err := json.Marshal(importBody{im.Contents, im.Findings})
 	if err != nil {
 		return fmt.Errorf("encode an import: %w", err)
 	}
@@ -46,9 +52,11 @@ func (s *Store) Import(ctx context.Context, owner, id string) (template.Import, 
 	if err != nil {
 		return im, failed("read the import", err)
 	}
-	if err := json.Unmarshal(data, &im.Contents); err != nil {
+	var body importBody
+	if err := json.Unmarshal(data, &body); err != nil {
 		return im, fmt.Errorf("decode an import: %w", err)
 	}
+	im.Contents, im.Findings = body.Contents, body.Findings
 	return im, nil
 }
 

@@ -41,6 +41,7 @@ type Import struct {
 	ID        string
 	Origin    string // "site.zip", "directory web", "pasted"
 	Contents  []ImportedContent
+	Findings  []Finding // what was noticed in reading it, none of it an error
 	ExpiresAt time.Time
 }
 

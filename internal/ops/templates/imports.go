@@ -131,6 +131,7 @@ func (s *Service) PreviewFiles(ctx context.Context, by account.By, origin string
 	if template.HasErrors(findings) {
 		return template.Plan{Origin: origin, Findings: findings}, nil // nothing to confirm, nothing to keep
 	}
+	im.Findings = findings
 	if err := s.store.PutImport(ctx, by.Owner(), im); err != nil {
 		return template.Plan{}, err
 	}
@@ -146,10 +147,7 @@ func (s *Service) Preview(ctx context.Context, v account.Viewer, id string) (tem
 		return template.Plan{}, err
 	}
 	plan, _, err := s.plan(ctx, v, im)
-	for _, c := range im.Contents {
-		plan.Findings = append(plan.Findings, lint.Found(layout.FoundIn(c.Dir, c.Content))...)
-	}
-	template.Sort(plan.Findings)
+	plan.Findings = im.Findings
 	return plan, err
 }
 

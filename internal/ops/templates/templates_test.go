@@ -361,6 +361,14 @@ func TestAnImportWithAProblemIsNotKept(t *testing.T) {
 	if !plan.Blocked() || plan.ID != "" || len(plan.Items) != 0 || plan.Findings[0].Place() != "a/template.conf:2" {
 		t.Errorf("got %+v", plan)
 	}
+	// What was only noticed is said by the preview as well, however often it is drawn.
+	plan, err = w.PreviewPasted(w.ctx, w.alice, []template.Pasted{{Path: "a/template.conf", Text: "TEMPLATE_APP=A\nTEMPLATE_NOWHERE=1\n"}, {Path: "readme.txt", Text: "x"}})
+	w.must(err)
+	again, err := w.Preview(w.ctx, w.alice.Viewer, plan.ID)
+	w.must(err)
+	if len(plan.Findings) < 2 || !reflect.DeepEqual(plan.Findings, again.Findings) {
+		t.Errorf("said at first\n%+v\nand then\n%+v", plan.Findings, again.Findings)
+	}
 	_, err = w.PreviewPasted(w.ctx, w.alice, []template.Pasted{{Path: "../a", Text: ""}})
 	w.kind("a path that leads elsewhere", err, problem.Invalid)
 	_, err = w.PreviewArchive(w.ctx, w.alice, "x.zip", strings.NewReader("PK"))

@@ -306,7 +306,8 @@ func tryBuckets(b *bench) {
 func tryTemplateImports(b *bench) {
 	alice, bob := twoUsers(b)
 	owner := string(alice.ID)
-	im := template.Import{ID: ID(), Origin: "a.zip", ExpiresAt: b.clock.Now().Add(time.Hour), Contents: []template.ImportedContent{{Dir: "web", Content: Content("Web"), Follow: []string{"base"}}}}
+	im := template.Import{ID: ID(), Origin: "a.zip", ExpiresAt: b.clock.Now().Add(time.Hour), Contents: []template.ImportedContent{{Dir: "web", Content: Content("Web"), Follow: []string{"base"}}},
+		Findings: []template.Finding{{Level: template.Warning, File: "web/template.conf", Line: 3, Text: "It is not known.", Remedy: "Leave it out."}}}
 	b.must(b.PutImport(b.ctx, owner, im))
 	got, err := b.Import(b.ctx, owner, im.ID)
 	b.must(err)

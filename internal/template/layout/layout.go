@@ -10,7 +10,6 @@
 package layout
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -127,20 +126,4 @@ func splitPattern(pattern string) (os, version string) {
 	os, rest, _ := strings.Cut(pattern, "-")
 	version, _, _ = strings.Cut(rest, "-")
 	return os, version
-}
-
-// FoundIn is a content as Read would have found it in a directory, without findings.
-func FoundIn(dir string, c template.Content) Found {
-	f := Found{Dir: dir, Content: c.Clean(), places: map[string]string{}}
-	numbers, width := scriptNumbers(f.Content.Scripts)
-	for i, s := range f.Content.Scripts {
-		f.places[fmt.Sprintf("scripts[%d]", i)] = path.Join(dir, scriptsDir, scriptFile(numbers[i], width, s))
-	}
-	for i, name := range fileNames(f.Content.Files) {
-		f.places[fmt.Sprintf("files[%d]", i)] = path.Join(dir, filesDir, name)
-	}
-	for i, l := range f.Content.Lists {
-		f.places[fmt.Sprintf("lists[%d]", i)] = path.Join(dir, packagesDir, l.Name)
-	}
-	return f
 }

@@ -347,7 +347,7 @@ func configurationPage(v detailView) templ.Component {
 		}
 		ctx = templ.ClearChildren(ctx)
 		if !v.Mine {
-			templ_7745c5c3_Err = kit.Banner(kit.BannerProps{Title: "Shared by " + v.OwnerName, Text: "You can read it, export it and duplicate it. Read its scripts before you make a container from it: they run as root in there. Nothing of it changes what you have made."}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = kit.Banner(kit.BannerProps{Title: "Shared by " + v.OwnerName, Text: "You can read it, export it and duplicate it. Read its scripts before you make a container from it: they run as root in there. What its owner changes later changes nothing that you have made."}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

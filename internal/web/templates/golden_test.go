@@ -77,7 +77,7 @@ func planned() previewView {
 		{Action: template.Create, Dir: "web", Name: hostile, Content: rich(), Diff: template.Compare(template.Content{}, rich())},
 		{Action: template.Update, Dir: "db", Name: "Database", Template: "t1", Base: 3, Content: after, Diff: template.Compare(before, after)},
 		{Action: template.Keep, Dir: "same", Name: "Same", Content: rich()}, {Action: template.Removable, Name: "Old", Template: "t9"}},
-		Findings: []template.Finding{{Level: template.Error, File: "web/template.conf", Line: 3, Text: hostile, Remedy: "Write a number."}}}
+		Findings: []template.Finding{{Level: template.Warning, File: "web/template.conf", Line: 3, Text: hostile, Remedy: "Write a number."}}}
 	return previewView{Plan: plan, Removable: plan.Items[3:], Expires: "in 59 min"}
 }
 
@@ -100,9 +100,10 @@ func TestPagesAreAsTheyWere(t *testing.T) {
 		"revisions": revisionsPage(revisions), "revisions-one": revisionsPage(first), "revision": revisionPage(revisionView{detailView: detailOf(true), Revision: template.Revision{Number: 2, By: hostile, At: noon}, Old: rich()}),
 		"share": sharePage(detailOf(true)), "stop-sharing": sharePage(detailOf(false)), "delete": deletePage(detailOf(true)),
 		"edit": editPage(editView{form: formOf(rich(), 4), ID: "t1", Was: "Web", known: contentsOf(rich())}), "edit-refused": editPage(refused()), "edit-conflict": editPage(conflicted()),
-		"starters": startersPage(startersView{All: []template.StarterInfo{{Dir: "debian", Content: rich()}, {Dir: "had", Content: had}}, Have: map[string]bool{"had": true}}),
-		"import":   importPage(importView{Folders: []string{"web"}, Pasted: []pastedRow{{Key: "0", Path: hostile, Text: hostile}}, Wrong: map[string]string{"archive": hostile}}),
-		"preview":  previewPage(planned()),
+		"starters":       startersPage(startersView{All: []template.StarterInfo{{Dir: "debian", Content: rich()}, {Dir: "had", Content: had}}, Have: map[string]bool{"had": true}}),
+		"import":         importPage(importView{Folders: []string{"web"}, Pasted: []pastedRow{{Key: "0", Path: hostile, Text: hostile}}, Wrong: map[string]string{"archive": hostile}}),
+		"import-refused": importPage(importView{Pasted: []pastedRow{{Key: "0", Path: "web/template.conf", Text: hostile}}, Found: planned().Findings}),
+		"preview":        previewPage(planned()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer

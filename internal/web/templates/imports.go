@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"berth/internal/problem"
 	"berth/internal/template"
@@ -17,6 +18,7 @@ type importView struct {
 	Pasted  []pastedRow
 	Wrong   map[string]string
 	Problem *problem.Problem
+	Found   []template.Finding // why what was read cannot be imported, and what else was noticed
 }
 
 type pastedRow struct{ Key, Path, Text string }
@@ -48,8 +50,22 @@ func (p *Pages) importForm(w http.ResponseWriter, r *http.Request) error {
 	return p.drawImport(w, r, importView{}, nil)
 }
 
+// upper begins a sentence with an origin, such as "pasted files"; a file's name stays as it is.
+func upper(origin string) string {
+	for _, word := range []string{"pasted", "folder"} {
+		if strings.HasPrefix(origin, word+" ") {
+			return strings.ToUpper(word[:1]) + origin[1:]
+		}
+	}
+	return "“" + origin + "”"
+}
+
 // planned leads to the preview of what was read.
 func (p *Pages) planned(w http.ResponseWriter, r *http.Request, v importView, plan template.Plan, err error) error {
+	if err == nil && plan.Blocked() {
+		v.Found = plan.Findings
+		err = problem.New(problem.Invalid, upper(plan.Origin)+" cannot be imported like this. Nothing was changed.", "Put right what is marked as an error, and import it again.")
+	}
 	if err != nil {
 		return p.drawImport(w, r, v, err)
 	}
@@ -136,6 +152,9 @@ func planText(plan template.Plan) string {
 	text := strconv.Itoa(plan.Count(template.Create)) + " new, " + strconv.Itoa(plan.Count(template.Update)) + " changed, " + strconv.Itoa(plan.Count(template.Keep)) + " the same"
 	if n := plan.Count(template.Removable); n > 0 {
 		text += ", " + strconv.Itoa(n) + " not in it any more"
+	}
+	if plan.Count(template.Keep) == len(plan.Items) {
+		return text + ". Nothing would change."
 	}
 	return text + ". Nothing is done yet."
 }
