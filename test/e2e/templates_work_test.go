@@ -208,8 +208,8 @@ func TestImportEveryWay(t *testing.T) {
 	}{
 		"wrong":   {zipped(t, "wrong.zip", "shop/template.conf", shopConf+"TEMPLATE_DISK=much\n", "shop/container-configs/scripts/10-a.sh", "#!/bin/bash\nif true\n"), []string{"shop/template.conf:4", "shop/container-configs/scripts/10-a.sh:"}},
 		"slip":    {zipped(t, "slip.zip", "../../etc/cron.d/x", "x"), []string{"could lead elsewhere", "Nothing was imported"}},
-		"no kind": {zipped(t, "x.rar", "a", "b"), []string{".zip, .tar.gz and .tar.zst"}},
-		"nothing": {zipped(t, "nothing.zip", "readme.txt", "hello"), []string{"template.conf"}},
+		"no kind": {zipped(t, "x.rar", "a", "b"), []string{"Pack it as .zip, .tar.gz or .tar.zst."}},
+		"nothing": {zipped(t, "nothing.zip", "readme.txt", "hello"), []string{"no template.conf"}},
 	} {
 		show(c.file)
 		for _, want := range c.want {
@@ -285,7 +285,7 @@ func TestSharingIsForReading(t *testing.T) {
 	q.goTo(d.URL + address)
 	q.says("There is nothing here.")
 	q.goTo(d.URL + "/templates")
-	if n := len(q.find("link", "Team box")); n != 1 {
+	if n := q.count("link", "Team box"); n != 1 {
 		t.Errorf("the copy is there %d times", n)
 	}
 }

@@ -67,7 +67,7 @@ func FormatOf(name string) (f Format, ok bool) {
 func Read(ctx context.Context, name string, from io.Reader, limits Limits) (layout.Files, error) {
 	format, ok := FormatOf(name)
 	if !ok {
-		return nil, refuse("“" + printable(path.Base(name)) + "” is no archive that Berth reads; it reads .zip, .tar.gz and .tar.zst.")
+		return nil, problem.New(problem.Invalid, "“"+printable(path.Base(name))+"” is no archive that Berth reads.", "Pack it as .zip, .tar.gz or .tar.zst.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(limits.Time, Default.Time))
 	defer cancel()
@@ -86,7 +86,12 @@ func Read(ctx context.Context, name string, from io.Reader, limits Limits) (layo
 }
 
 func refuse(what string) *problem.Problem {
-	return problem.New(problem.Invalid, what, "Nothing was imported.")
+	return problem.New(problem.Invalid, what, "Nothing was imported. Pack it anew without that.")
+}
+
+// tooMuch refuses an archive that is fine but for its size.
+func tooMuch(what string) *problem.Problem {
+	return problem.New(problem.Invalid, what, "Nothing was imported. Import it in several parts.")
 }
 
 // counted reads at most so many bytes, and none after the context ended.
@@ -103,7 +108,7 @@ func (c *counted) Read(p []byte) (int, error) {
 	}
 	n, err := c.from.Read(p)
 	if *c.read += int64(n); *c.read > c.most {
-		return n, refuse(fmt.Sprintf("The archive is larger than %d MiB.", c.most>>20))
+		return n, tooMuch(fmt.Sprintf("The archive is larger than %d MiB.", c.most>>20))
 	}
 	return n, err
 }
@@ -128,11 +133,11 @@ func (c *collector) result(err error) (layout.Files, error) {
 	case err == nil:
 		return c.files, nil
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, refuse(fmt.Sprintf("Reading the archive took longer than %s.", c.limits.Time))
+		return nil, tooMuch(fmt.Sprintf("Reading the archive took longer than %s.", c.limits.Time))
 	case errors.Is(err, context.Canceled), problem.Of(err) != nil:
 		return nil, err
 	}
-	p := refuse("The archive is damaged, or it is none of the kind that its name says.")
+	p := problem.New(problem.Invalid, "The archive is damaged, or it is none of the kind that its name says.", "Nothing was imported. Make it anew and try again.")
 	p.Err = err
 	return nil, p
 }
@@ -140,7 +145,7 @@ func (c *collector) result(err error) (layout.Files, error) {
 // entry counts one and says whether its name is one that can be taken; a folder's may end in a slash.
 func (c *collector) entry(name string, folder bool) (string, error) {
 	if c.entries++; c.entries > c.limits.Entries {
-		return "", refuse(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
+		return "", tooMuch(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
 	}
 	if folder {
 		name = strings.TrimSuffix(name, "/")
@@ -254,7 +259,7 @@ func (c *collector) grown(n int64) error {
 	c.out += n
 	switch {
 	case c.out > c.limits.Out:
-		return refuse(fmt.Sprintf("The archive unpacks to more than %d MiB.", c.limits.Out>>20))
+		return tooMuch(fmt.Sprintf("The archive unpacks to more than %d MiB.", c.limits.Out>>20))
 	case c.out > ratioFrom && c.limits.Ratio > 0 && c.out > c.limits.Ratio*max(c.in, 1):
 		return refuse(fmt.Sprintf("The archive unpacks to more than %d times its size, as a bomb does.", c.limits.Ratio))
 	}

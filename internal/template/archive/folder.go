@@ -19,7 +19,7 @@ import (
 func ReadFolder(ctx context.Context, root *os.Root, folder string, limits Limits) (layout.Files, error) {
 	folder = cmp.Or(path.Clean(strings.Trim(folder, "/")), ".")
 	if !fs.ValidPath(folder) {
-		return nil, refuse("This folder lies outside of the import folder.")
+		return nil, problem.New(problem.Invalid, "This folder lies outside of the import folder.", "Choose one of the list.")
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(limits.Time, Default.Time))
 	defer cancel()
@@ -27,11 +27,16 @@ func ReadFolder(ctx context.Context, root *os.Root, folder string, limits Limits
 	c := newCollector(ctx, limits)
 	files, err := c.result(c.folder(root, folder, folder))
 	if err != nil && problem.Of(err) != nil && problem.Of(err).Err != nil {
-		p := refuse("The folder cannot be read: " + reason(problem.Of(err).Err) + ".")
+		p := problem.New(problem.Invalid, "The folder cannot be read: "+reason(problem.Of(err).Err)+".", "Nothing was imported. Put that right on the server and try again.")
 		p.Err = problem.Of(err).Err
 		return nil, p
 	}
 	return files, err
+}
+
+// special refuses what is no plain file of a folder.
+func special(name string) error {
+	return problem.New(problem.Invalid, "“"+printable(name)+"” is a link or another special file.", "Nothing was imported. Take it out of the folder.")
 }
 
 func reason(err error) string {
@@ -78,7 +83,7 @@ func (c *collector) folder(root *os.Root, folder, top string) error {
 				return err
 			}
 		default:
-			return refuse("“" + printable(name) + "” is a link or another special file.")
+			return special(name)
 		}
 	}
 	return nil
@@ -92,7 +97,7 @@ func noLink(root *os.Root, p string) error {
 			return err
 		}
 		if info.Mode()&fs.ModeSymlink != 0 {
-			return refuse("“" + printable(at) + "” is a link or another special file.")
+			return special(at)
 		}
 	}
 	return nil
@@ -104,7 +109,7 @@ func (c *collector) open(root *os.Root, p, name string) error {
 		return err
 	}
 	if !before.Mode().IsRegular() { // opening a pipe would wait for its other end
-		return refuse("“" + printable(name) + "” is a link or another special file.")
+		return special(name)
 	}
 	f, err := root.Open(p)
 	if err != nil {
@@ -113,7 +118,7 @@ func (c *collector) open(root *os.Root, p, name string) error {
 	defer f.Close()
 	// It could have become a link since it was listed.
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() || !os.SameFile(before, info) {
-		return refuse("“" + printable(name) + "” is a link or another special file.")
+		return special(name)
 	}
 	return c.file(name, f)
 }

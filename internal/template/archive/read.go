@@ -20,7 +20,7 @@ func readZip(in io.Reader, c *collector) error {
 	}
 	// Counted before the index is read: half a million entries take more memory than all limits together.
 	if bytes.Count(data, []byte("PK\x01\x02")) > c.limits.Entries {
-		return refuse(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
+		return tooMuch(fmt.Sprintf("The archive has more than %d entries.", c.limits.Entries))
 	}
 	z, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
 	if err != nil && !errors.Is(err, zip.ErrInsecurePath) { // names are looked at below
@@ -117,7 +117,7 @@ func (u *unpacked) Read(p []byte) (int, error) {
 	}
 	n, err := u.from.Read(p)
 	if u.n += int64(n); u.n > u.c.limits.stream() {
-		return n, refuse(fmt.Sprintf("The archive unpacks to more than %d MiB.", u.c.limits.Out>>20))
+		return n, tooMuch(fmt.Sprintf("The archive unpacks to more than %d MiB.", u.c.limits.Out>>20))
 	}
 	if r := u.c.limits.Ratio; r > 0 && u.n > 4*ratioFrom && u.n > 2*r*max(u.c.in, 1) {
 		return n, refuse(fmt.Sprintf("The archive unpacks to more than %d times its size, as a bomb does.", r))

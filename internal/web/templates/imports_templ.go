@@ -262,7 +262,7 @@ func importPage(v importView) templ.Component {
 			templ_7745c5c3_Var12 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		if v.Problem != nil {
+		if v.Problem != nil && len(v.Wrong) == 0 {
 			templ_7745c5c3_Err = kit.ProblemBanner(v.Problem).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
