@@ -157,7 +157,7 @@ func (h *house) ask(r kit.Route, path string, who person, change func(*http.Requ
 	body := io.Reader(nil)
 	if r.Method == http.MethodPost {
 		body = strings.NewReader(url.Values{"confirm": {h.clusters[0].Name}, "base": {"1"}, "shared": {"yes"}, "digest": {h.plan.Digest},
-			"manager": {"apt"}, "package": {"curl"}, "key": {"apt nginx"}, "at": {"0"}, "paste": {"curl"}, "name": {"Taken over"}}.Encode())
+			"manager": {"apt"}, "package": {"curl"}, "key": {strings.Repeat("K", 26)}, "at": {"0"}, "paste": {"curl"}, "name": {"Taken over"}}.Encode())
 	}
 	req := httptest.NewRequest(r.Method, "http://127.0.0.1:8080"+path, body)
 	req.RemoteAddr = "127.0.0.1:5555"
