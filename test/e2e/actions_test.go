@@ -23,7 +23,7 @@ func (p *Page) one(node, status string) (vmid int, name string) {
 	p.t.Helper()
 	found := eval[[]string](p, fmt.Sprintf(`(() => {
 		const name = e => e.querySelector(":is(h3, th)").title, all = [...document.querySelectorAll("[data-container]")]
-		const e = all.find(e => e.dataset.node.endsWith("/%s") && e.dataset.status === "%s" && !e.querySelector(".ids .badge:not(.node-badge)") && all.filter(o => name(o) === name(e)).length === 1)
+		const e = all.find(e => e.dataset.node.endsWith("/%s") && e.dataset.status === "%s" && !e.querySelector(".ids .badge:not(.node-badge), .ending") && !("busy" in e.dataset) && all.filter(o => name(o) === name(e)).length === 1)
 		return e ? [e.dataset.container.split("/")[1], name(e)] : []
 	})()`, node, status))
 	if len(found) == 0 {

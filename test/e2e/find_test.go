@@ -96,7 +96,7 @@ func (p *Page) text() string {
 func (p *Page) waitFor(what string, ok func() bool) {
 	p.t.Helper()
 	deadline := time.Now().Add(patience)
-	for !ok() {
+	for !p.loaded() || !ok() {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("not seen: %s\nat %s the page says:\n%s", what, p.path(), p.text())
 		}
@@ -108,6 +108,13 @@ func (p *Page) waitFor(what string, ok func() bool) {
 		_, err := ask[bool](p, nextChange)
 		p.must(err)
 	}
+}
+
+// loaded reports whether the page is there with its script. What is typed or
+// pressed sooner is lost, as it is for people who are quicker than their browser.
+func (p *Page) loaded() bool {
+	p.t.Helper()
+	return eval[bool](p, `document.readyState === "complete"`)
 }
 
 // nextChange is the document's next change, or a beat.
@@ -214,6 +221,7 @@ var altKey = chromedp.KeyModifiers(kb.ModifierAlt)
 // key presses one printable key as a keyboard does: what the page prevents is not typed.
 func (p *Page) key(key string) {
 	p.t.Helper()
+	p.waitFor("the page", p.loaded)
 	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyDown, Key: key, Text: key})
 	call(p, input.DispatchKeyEvent, input.DispatchKeyEventParams{Type: input.DispatchKeyEventTypeKeyUp, Key: key})
 }
@@ -227,6 +235,7 @@ func (p *Page) typeText(text string) {
 // press types keys, such as kb.Enter.
 func (p *Page) press(keys string, opts ...chromedp.KeyOption) {
 	p.t.Helper()
+	p.waitFor("the page", p.loaded)
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	p.must(chromedp.Do(ctx, chromedp.KeyEvent(keys, opts...)))

@@ -89,7 +89,6 @@ func TestShortcuts(t *testing.T) {
 	p.press("g")
 	p.press("a")
 	p.see("heading", "Activity")
-	p.waitFor("a page that is ready", func() bool { return eval[string](p, `document.readyState`) == "complete" })
 	p.press("/")
 	p.waitFor("the focus in the search", func() bool { return eval[string](p, `document.activeElement.type`) == "search" })
 	p.press("g")

@@ -477,11 +477,11 @@ func TestStream(t *testing.T) {
 		t.Errorf("%s %s", name, data)
 	}
 	name, _, data = r.next()
-	if name != "steps" || !strings.Contains(data, `step-0`) || !strings.Contains(data, `step-1`) {
+	if name != "steps" || !strings.Contains(data, `step-0`) || !strings.Contains(data, `step-1`) || !strings.Contains(data, `log-under`) {
 		t.Errorf("%s %s", name, data)
 	}
 	f.change(func() { f.steps[1].Detail = "Nearly there." })
-	if name, _, data = r.next(); name != "steps" || strings.Contains(data, "step-0") || !strings.Contains(data, "Nearly there.") {
+	if name, _, data = r.next(); name != "steps" || strings.Contains(data, "step-0") || strings.Contains(data, "log-under") || !strings.Contains(data, "Nearly there.") {
 		t.Errorf("only what changed is sent: %s %s", name, data)
 	}
 

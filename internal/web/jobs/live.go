@@ -143,13 +143,18 @@ func (f *follower) rows(s *kit.Stream, j job.Job) error {
 		return err
 	}
 	now := f.p.o.Now()
-	rows := map[string]string{}
+	rows, under := map[string]string{}, ""
 	for _, step := range steps {
 		rows[strconv.Itoa(step.N)] = text(f.ctx, stepRow(step, step.N == f.step, now))
+		if step.N == f.step {
+			v := newView(j, nil, f.step, now)
+			v.After = f.after
+			under = text(f.ctx, logUnder(v, step))
+		}
 	}
 	f.seen.rev = j.Rev
 	if len(rows) > 0 {
-		s.Event("steps", "", encode(map[string]any{"rows": rows, "rev": f.seen.String()}))
+		s.Event("steps", "", encode(map[string]any{"rows": rows, "rev": f.seen.String(), "under": under}))
 	}
 	return nil
 }

@@ -30,6 +30,7 @@ function start() {
       },
       steps(data) {
         for (const [n, markup] of Object.entries(data.rows)) swap(document.getElementById(`step-${n}`), markup);
+        if (data.under) swap(document.getElementById("log-under"), data.under);
         rev = data.rev;
       },
       log(data) {
