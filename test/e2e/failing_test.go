@@ -29,8 +29,8 @@ func TestFailingStatesInEveryLight(t *testing.T) {
 	} {
 		t.Run(state.name, func(t *testing.T) {
 			d := startDemo(t)
-			first := open(t, desktopLight)
-			d.signIn(first, d.owner())
+			lights := everyLight(t, func(p *Page) { d.signIn(p, d.owner()) }) // before it fails: who signs in may need what does
+			first := lights[0]
 			first.waitFor("cards", func() bool { return len(first.shown()) > 50 })
 			for _, f := range state.faults {
 				d.fault(t, f.name, map[string]any{"cluster": f.cluster, "node": f.node, "params": f.params})
@@ -39,27 +39,33 @@ func TestFailingStatesInEveryLight(t *testing.T) {
 				return eval[int](first, `document.querySelectorAll("#banners .banner").length`) > 0
 			})
 			first.says(state.says)
-			everyLight(t, state.name, d.URL, func(p *Page) { d.signIn(p, d.owner()) })
+			lookAt(lights, state.name, d.URL)
 		})
 	}
 	t.Run("empty", func(t *testing.T) {
 		d := startDemo(t)
-		everyLight(t, "empty", d.URL, func(p *Page) { d.signIn(p, d.newcomer()) })
+		lookAt(everyLight(t, func(p *Page) { d.signIn(p, d.newcomer()) }), "empty", d.URL)
 	})
 }
 
-func everyLight(t *testing.T, state, url string, signIn func(*Page)) {
+// everyLight signs a person in on a light and a dark desktop and on a phone.
+func everyLight(t *testing.T, signIn func(*Page)) (lights []*Page) {
 	t.Helper()
-	for _, light := range []struct {
-		name   string
-		screen Screen
-	}{{"light", desktopLight}, {"dark", desktopDark}, {"phone", phone}} {
-		p := open(t, light.screen)
+	for _, screen := range []Screen{desktopLight, desktopDark, phone} {
+		p := open(t, screen)
 		signIn(p)
+		lights = append(lights, p)
+	}
+	return lights
+}
+
+func lookAt(lights []*Page, state, url string) {
+	for i, p := range lights {
+		p.t.Helper()
 		for _, page := range []struct{ name, path string }{{"dashboard", "/"}, {"nodes", "/settings/nodes"}} {
 			p.goTo(url + page.path)
 			p.accessible()
-			p.shot("failing-" + state + "-" + page.name + "-" + light.name)
+			p.shot("failing-" + state + "-" + page.name + "-" + []string{"light", "dark", "phone"}[i])
 		}
 	}
 }
