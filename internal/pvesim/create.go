@@ -25,7 +25,7 @@ var (
 	notSettings    = []string{"node", "vmid", "digest", "delete", "revert"}
 	newPool        = optStr("pool").as("pve-poolid")
 	creationParams = []param{
-		str("ostemplate").upTo(255), optNum("bwlimit").from(0), optBool("force"), optBool("ha-managed").newIn9(), optBool("ignore-unpack-errors"), optStr("password"), newPool,
+		str("ostemplate").upTo(255), optNum("bwlimit").from(0), optBool("force"), optBool("ha-managed").newIn9(), optBool("ignore-unpack-errors"), optStr("password").atLeast(5), newPool,
 		optBool("restore"), optStr("ssh-public-keys"), optBool("start"), storageParam.mayMiss(), optBool("unique").with("restore"),
 	}
 )

@@ -19,7 +19,7 @@ var hostEndpoints = []endpoint{
 	{method: "GET", path: "/nodes/{node}/dns", perm: nodeAudit, onNode: true, serve: nodeDNS, params: []param{nodeParam}},
 	{method: "GET", path: "/nodes/{node}/hosts", perm: nodeAudit, onNode: true, protected: true, serve: nodeHosts, params: []param{nodeParam}},
 	{method: "GET", path: "/nodes/{node}/network", perm: anybody, onNode: true, serve: listNetwork, params: []param{nodeParam, networkTypes}},
-	{method: "GET", path: "/nodes/{node}/network/{iface}", perm: nodeAudit, onNode: true, serve: readNetwork, params: []param{nodeParam, str("iface").as("pve-iface").upTo(20)}},
+	{method: "GET", path: "/nodes/{node}/network/{iface}", perm: nodeAudit, onNode: true, serve: readNetwork, params: []param{nodeParam, str("iface").as("pve-iface").upTo(20).atLeast(2)}},
 	{method: "GET", path: "/cluster/log", perm: anybody, serve: clusterLog, params: []param{optInt("max").from(1)}},
 	{method: "GET", path: "/cluster/config/nodes", perm: rootAudit, serve: configNodes},
 	{method: "POST", path: "/cluster/config", perm: checked(onlyRoot), protected: true, serve: alreadyCluster, params: []param{str("clustername").as("pve-node").upTo(15)}},

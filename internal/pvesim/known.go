@@ -53,8 +53,8 @@ var known = []endpoint{
 		optStr("policy_in").of("ACCEPT", "REJECT", "DROP"), optStr("policy_out").of("ACCEPT", "REJECT", "DROP"), optBool("radv"), vmidParam,
 	}},
 	{method: "POST", path: "/nodes/{node}/lxc/{vmid}/firewall/rules", perm: vmNetwork, protected: true, params: []param{
-		str("action").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(20), optStr("comment"), optStr("dest").as("pve-fw-addr-spec").upTo(512), digestParam,
-		optStr("dport").as("pve-fw-dport-spec"), optInt("enable").from(0), optStr("icmp-type").as("pve-fw-icmp-type-spec"), optStr("iface").as("pve-iface").upTo(20),
+		str("action").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(20).atLeast(2), optStr("comment"), optStr("dest").as("pve-fw-addr-spec").upTo(512), digestParam,
+		optStr("dport").as("pve-fw-dport-spec"), optInt("enable").from(0), optStr("icmp-type").as("pve-fw-icmp-type-spec"), optStr("iface").as("pve-iface").upTo(20).atLeast(2),
 		optStr("log").of("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "nolog"), optStr("macro").upTo(128), nodeParam, optInt("pos").from(0),
 		optStr("proto").as("pve-fw-protocol-spec"), optStr("source").as("pve-fw-addr-spec").upTo(512), optStr("sport").as("pve-fw-sport-spec"),
 		str("type").of("in", "out", "forward", "group"), vmidParam,
@@ -62,9 +62,9 @@ var known = []endpoint{
 	{method: "DELETE", path: "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", perm: vmNetwork, protected: true, params: []param{digestParam, nodeParam, optInt("pos").from(0), vmidParam}},
 	{method: "GET", path: "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", perm: vmAudit, params: []param{nodeParam, optInt("pos").from(0), vmidParam}},
 	{method: "PUT", path: "/nodes/{node}/lxc/{vmid}/firewall/rules/{pos}", perm: vmNetwork, protected: true, params: []param{
-		optStr("action").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(20), optStr("comment"), optStr("delete").as("pve-configid-list"),
+		optStr("action").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(20).atLeast(2), optStr("comment"), optStr("delete").as("pve-configid-list"),
 		optStr("dest").as("pve-fw-addr-spec").upTo(512), digestParam, optStr("dport").as("pve-fw-dport-spec"), optInt("enable").from(0),
-		optStr("icmp-type").as("pve-fw-icmp-type-spec"), optStr("iface").as("pve-iface").upTo(20),
+		optStr("icmp-type").as("pve-fw-icmp-type-spec"), optStr("iface").as("pve-iface").upTo(20).atLeast(2),
 		optStr("log").of("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug", "nolog"), optStr("macro").upTo(128), optInt("moveto").from(0), nodeParam,
 		optInt("pos").from(0), optStr("proto").as("pve-fw-protocol-spec"), optStr("source").as("pve-fw-addr-spec").upTo(512), optStr("sport").as("pve-fw-sport-spec"),
 		optStr("type").of("in", "out", "forward", "group"), vmidParam,
@@ -93,7 +93,7 @@ var known = []endpoint{
 	{method: "POST", path: "/nodes/{node}/network", perm: needs("/nodes/{node}", "Sys.Modify"), onNode: true, protected: true, open: true},
 	{method: "PUT", path: "/nodes/{node}/network", perm: needs("/nodes/{node}", "Sys.Modify"), onNode: true, protected: true, params: []param{nodeParam, optBool("regenerate-frr").newIn9()}},
 	{method: "DELETE", path: "/nodes/{node}/network/{iface}", perm: needs("/nodes/{node}", "Sys.Modify"), onNode: true, protected: true, params: []param{
-		str("iface").as("pve-iface").upTo(20), nodeParam,
+		str("iface").as("pve-iface").upTo(20).atLeast(2), nodeParam,
 	}},
 	{method: "PUT", path: "/nodes/{node}/network/{iface}", perm: needs("/nodes/{node}", "Sys.Modify"), onNode: true, protected: true, open: true},
 	{method: "GET", path: "/nodes/{node}/query-url-metadata", perm: seesNetwork, onNode: true, params: []param{nodeParam, str("url").like("https?://.*"), optBool("verify-certificates")}},
@@ -115,7 +115,7 @@ var known = []endpoint{
 	{method: "GET", path: "/nodes/{node}/storage/{storage}/identity", perm: storageRead, onNode: true, protected: true, since: 9, params: []param{nodeParam, storageParam}},
 	{method: "GET", path: "/nodes/{node}/storage/{storage}/import-metadata", perm: anybody, onNode: true, protected: true, params: []param{nodeParam, storageParam, str("volume")}},
 	{method: "POST", path: "/nodes/{node}/storage/{storage}/oci-registry-pull", perm: both(makesTemplates, needs("/nodes/{node}", "Sys.AccessNetwork")), onNode: true, protected: true, since: 9, params: []param{
-		optStr("filename").upTo(255), nodeParam,
+		optStr("filename").upTo(255).atLeast(1), nodeParam,
 		str("reference").like(`^(?:(?:[a-zA-Z\d]|[a-zA-Z\d][a-zA-Z\d-]*[a-zA-Z\d])(?:\.(?:[a-zA-Z\d]|[a-zA-Z\d][a-zA-Z\d-]*[a-zA-Z\d]))*(?::\d+)?/)?[a-z\d]+(?:(?:[._]|__|[-]*)[a-z\d]+)*(?:/[a-z\d]+(?:(?:[._]|__|[-]*)[a-z\d]+)*)*:\w[\w.-]{0,127}$`),
 		storageParam,
 	}},
@@ -150,8 +150,8 @@ var (
 	vmConsole      = needs("/vms/{vmid}", "VM.Console")
 	makesTemplates = needs("/storage/{storage}", "Datastore.AllocateTemplate")
 	digestParam    = optStr("digest").upTo(64)
-	firewallName   = str("name").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(64)
-	firewallRename = optStr("rename").like(firewallName.pattern).upTo(64)
+	firewallName   = str("name").like(`[A-Za-z][A-Za-z0-9\-\_]+`).upTo(64).atLeast(2)
+	firewallRename = optStr("rename").like(firewallName.pattern).upTo(64).atLeast(2)
 
 	// seesNetwork is who may make a node look something up outside.
 	seesNetwork = checked(func(cl *call) error {

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // param is one parameter as the official schema has it; the tables are written
@@ -25,6 +27,7 @@ type param struct {
 	pattern  string
 	min, max *int64
 	maxLen   int
+	minLen   int
 	requires string
 	props    []param // of a value that is a comma-separated list of its own
 	isPart   bool    // among props: the one that may be written without its name
@@ -51,6 +54,7 @@ func (p param) goneIn9() param           { p.gone = true; return p }
 func (p param) from(n int64) param       { p.min = bound(n); return p }
 func (p param) as(format string) param   { p.format = format; return p }
 func (p param) upTo(length int) param    { p.maxLen = length; return p }
+func (p param) atLeast(length int) param { p.minLen = length; return p }
 func (p param) like(pat string) param    { p.pattern = pat; return p }
 func (p param) of(list ...string) param  { p.enum = list; return p }
 func (p param) with(name string) param   { p.requires = name; return p }
@@ -107,26 +111,37 @@ var formats = map[string]format{
 	"pve-priv":             {regexp.MustCompile(`^[A-Za-z]+(\.[A-Za-z]+)+$`), "invalid privilege\n"},
 }
 
+// complaints are Proxmox's words by parameter; several about one are joined by a
+// backslash and an n, as Proxmox does it.
+type complaints map[string]string
+
+func (c complaints) add(name, words string) {
+	if had, there := c[name]; there {
+		words = had + `\n` + words
+	}
+	c[name] = words
+}
+
 // verify checks args and returns the complaints by parameter.
 func verify(schema []param, args map[string]string, major int) map[string]string {
-	bad := map[string]string{}
+	bad := complaints{}
+	for _, p := range schema {
+		if _, there := args[p.name]; !there && !p.optional && p.knownTo(major) {
+			bad.add(p.name, "property is missing and it is not optional")
+		}
+	}
 	for name, v := range args {
 		i := slices.IndexFunc(schema, func(p param) bool { return p.name == family(name) && p.knownTo(major) })
 		if i < 0 {
-			bad[name] = "property is not defined in schema and the schema does not allow additional properties"
-		} else if msg := schema[i].check(name, v, major); msg != "" {
-			bad[name] = msg
-		}
-	}
-	for _, p := range schema {
-		if _, there := args[p.name]; !there {
-			if !p.optional {
-				bad[p.name] = "property is missing and it is not optional"
-			}
+			bad.add(name, "property is not defined in schema and the schema does not allow additional properties")
 			continue
 		}
-		if p.requires != "" && args[p.requires] == "" {
-			bad[p.requires] = fmt.Sprintf("missing property - '%s' requires this property", p.name)
+		p := schema[i]
+		if msg := p.check(name, v, major); msg != "" {
+			bad.add(name, msg)
+		}
+		if _, there := args[p.requires]; p.requires != "" && !there {
+			bad.add(p.requires, fmt.Sprintf("missing property - '%s' requires this property", name))
 		}
 	}
 	return bad
@@ -134,55 +149,69 @@ func verify(schema []param, args map[string]string, major int) map[string]string
 
 func (p param) knownTo(major int) bool { return p.since <= major && (!p.gone || major < 9) }
 
-// check says what is wrong with the value of a parameter of that name.
+// Values of a JSON body that are no scalars.
+const jsonList, jsonObject = "\x00ARRAY", "\x00HASH"
+
+var (
+	wholeNumber = regexp.MustCompile(`^[+-]?\d+$`)
+	anyNumber   = regexp.MustCompile(`^[+-]?(\d+\.\d+|\d+\.|\.\d+|\d+)([eE][+-]?\d+)?$`)
+)
+
+// check says what is wrong with the value of a parameter of that name: its type
+// first, then as Proxmox goes on.
 func (p param) check(name, v string, major int) string {
-	switch p.typ {
-	case "number":
-		n, err := strconv.ParseFloat(v, 64)
-		switch {
-		case err != nil:
-			return fmt.Sprintf("type check ('number') failed - got '%s'", v)
-		case p.min != nil && n < float64(*p.min):
-			return fmt.Sprintf("value must have a minimum value of %d", *p.min)
-		case p.max != nil && n > float64(*p.max):
-			return fmt.Sprintf("value must have a maximum value of %d", *p.max)
-		}
-		return ""
-	case "integer":
-		n, err := strconv.ParseInt(v, 10, 64)
-		if err != nil {
-			return fmt.Sprintf("type check ('integer') failed - got '%s'", v)
-		}
-		if msg := p.checkFormat(v); msg != "" {
-			return msg
-		}
-		if p.min != nil && n < *p.min {
-			return fmt.Sprintf("value must have a minimum value of %d", *p.min)
-		}
-		if p.max != nil && n > *p.max {
-			return fmt.Sprintf("value must have a maximum value of %d", *p.max)
-		}
-		return ""
-	case "boolean":
-		if v != "0" && v != "1" {
-			return fmt.Sprintf("type check ('boolean') failed - got '%s'", v)
-		}
-		return ""
+	if msg := p.checkType(v); msg != "" || p.typ == "array" {
+		return msg
 	}
-	if p.maxLen > 0 && len(v) > p.maxLen {
-		return fmt.Sprintf("value may only be %d characters long", p.maxLen)
+	if p.props != nil {
+		return p.checkParts(name, v, major)
+	}
+	if parts := namedParts[p.format]; parts != nil {
+		return param{props: parts}.checkParts(name, v, major)
 	}
 	if msg := p.checkFormat(v); msg != "" {
 		return msg
 	}
+	length := utf8.RuneCountInString(v)
+	switch {
+	case p.pattern != "" && !patternOf(p.pattern).MatchString(v):
+		return "value does not match the regex pattern"
+	case p.maxLen > 0 && length > p.maxLen:
+		return fmt.Sprintf("value may only be %d characters long", p.maxLen)
+	case length < p.minLen:
+		return fmt.Sprintf("value must be at least %d characters long", p.minLen)
+	}
+	if n, err := strconv.ParseFloat(v, 64); anyNumber.MatchString(v) && (err == nil || math.IsInf(n, 0)) {
+		if p.max != nil && n > float64(*p.max) {
+			return fmt.Sprintf("value must have a maximum value of %d", *p.max)
+		}
+		if p.min != nil && n < float64(*p.min) {
+			return fmt.Sprintf("value must have a minimum value of %d", *p.min)
+		}
+	}
 	if list := p.allowed(major); len(list) > 0 && !slices.Contains(list, v) {
 		return fmt.Sprintf("value '%s' does not have a value in the enumeration '%s'", v, strings.Join(list, ", "))
 	}
-	if p.pattern != "" && !patternOf(p.pattern).MatchString(v) {
-		return "value does not match the regex pattern"
+	return ""
+}
+
+func (p param) checkType(v string) string {
+	for _, kind := range []string{jsonList, jsonObject} {
+		if v == kind && p.typ != "array" {
+			return fmt.Sprintf("type check ('%s') failed - got %s", p.typ, kind[1:])
+		}
 	}
-	if p.props != nil {
-		return p.checkParts(name, v, major)
+	ok := true
+	switch p.typ {
+	case "number":
+		ok = anyNumber.MatchString(v)
+	case "integer":
+		ok = wholeNumber.MatchString(v)
+	case "boolean":
+		ok = v == "0" || v == "1"
+	}
+	if !ok {
+		return fmt.Sprintf("type check ('%s') failed - got '%s'", p.typ, v)
 	}
 	return ""
 }
@@ -220,14 +249,18 @@ func (p param) checkParts(name, v string, major int) string {
 	return text
 }
 
-// parts splits a value into its properties, or says why it cannot be.
+// parts splits a value into its properties, or says why it cannot be. Booleans
+// have more words here than elsewhere.
 func (p param) parts(v string) (map[string]string, string) {
 	list := map[string]string{}
 	for _, item := range strings.Split(v, ",") {
-		if item == "" {
+		if strings.TrimSpace(item) == "" {
 			continue
 		}
 		key, value, named := strings.Cut(item, "=")
+		if named && (key == "" || value == "") {
+			return nil, "missing key in comma-separated list property"
+		}
 		if !named {
 			i := slices.IndexFunc(p.props, func(o param) bool { return o.isPart })
 			if i < 0 {
@@ -238,9 +271,30 @@ func (p param) parts(v string) (map[string]string, string) {
 		if _, twice := list[key]; twice {
 			return nil, "duplicate key in comma-separated list property: " + key
 		}
+		if slices.ContainsFunc(p.props, func(o param) bool { return o.name == key && o.typ == "boolean" }) {
+			value = booleanWord(value)
+		}
 		list[key] = value
 	}
 	return list, ""
+}
+
+func booleanWord(v string) string {
+	switch strings.ToLower(v) {
+	case "on", "yes", "true":
+		return "1"
+	case "off", "no", "false":
+		return "0"
+	}
+	return v
+}
+
+// namedParts are the formats that are lists of properties under a name.
+var namedParts = map[string][]param{
+	"prune-backups": {optBool("keep-all"), optInt("keep-last").from(0), optInt("keep-hourly").from(0), optInt("keep-daily").from(0), optInt("keep-weekly").from(0),
+		optInt("keep-monthly").from(0), optInt("keep-yearly").from(0)},
+	"backup-fleecing":    {optBool("enabled").byDefault(), optStr("storage").as("pve-storage-id")},
+	"backup-performance": {optInt("max-workers").from(1).to(256), optInt("pbs-entries-max").from(1)},
 }
 
 func (p param) checkFormat(v string) string {
@@ -328,6 +382,10 @@ func parseJSONBody(body []byte) map[string]string {
 			if v {
 				args[k] = "1"
 			}
+		case []any:
+			args[k] = jsonList
+		case map[string]any:
+			args[k] = jsonObject
 		default:
 			args[k] = fmt.Sprint(v)
 		}

@@ -39,6 +39,7 @@ type officialParam struct {
 	Minimum   any // now and then written as a string
 	Maximum   any
 	MaxLength int
+	MinLength int
 	Requires  string
 }
 
@@ -133,6 +134,7 @@ func compareParam(p param, o officialParam, version string) string {
 	note("enum", append([]string{}, p.allowed(major)...), append([]string{}, o.Enum...))
 	note("pattern", p.pattern, o.Pattern)
 	note("max length", p.maxLen, o.MaxLength)
+	note("min length", p.minLen, o.MinLength)
 	note("requires", p.requires, o.Requires)
 	note("minimum", bounded(p.min), officialBound(o.Minimum))
 	note("maximum", bounded(p.max), officialBound(o.Maximum))

@@ -17,7 +17,7 @@ var (
 var userEndpoints = []endpoint{
 	{method: "GET", path: "/access/users/{userid}", perm: checked(func(cl *call) error { return cl.mayOnUser("User.Modify", "Sys.Audit") }), serve: readUser, params: []param{userParam}},
 	{method: "POST", path: "/access/users", perm: checked(mayCreateUser), protected: true, serve: createUser,
-		params: append([]param{userParam, optStr("password").upTo(64)}, enableParams...)},
+		params: append([]param{userParam, optStr("password").upTo(64).atLeast(8)}, enableParams...)},
 	{method: "PUT", path: "/access/users/{userid}", perm: modifiesUser, protected: true, serve: updateUser,
 		params: append([]param{userParam, optBool("append").with("groups")}, enableParams...)},
 	{method: "DELETE", path: "/access/users/{userid}", perm: modifiesUser, protected: true, serve: deleteUser, params: []param{userParam}},
