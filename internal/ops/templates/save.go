@@ -51,6 +51,11 @@ func (s *Service) Save(ctx context.Context, by account.By, id template.ID, base 
 	if template.Digest(canonical) == current.Digest {
 		return current, nil
 	}
+	if current.Shared {
+		if err := fitToShare(c); err != nil {
+			return current, err
+		}
+	}
 	if base != current.Revision {
 		return current, s.conflict(ctx, by, id, base, c)
 	}
@@ -174,7 +179,7 @@ func (s *Service) Delete(ctx context.Context, by account.By, id template.ID, bas
 func fitToShare(c template.Content) error {
 	for _, f := range lint.Content(c) {
 		if f.Level == template.Error {
-			return problem.New(problem.Invalid, "This template has errors and cannot be shared: "+f.Text, "Mend what the linter says, and share it then.")
+			return problem.New(problem.Invalid, "A template with errors cannot be shared: "+f.Text, "Mend what the linter says, or share it with nobody.")
 		}
 	}
 	return nil

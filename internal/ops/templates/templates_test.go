@@ -177,6 +177,9 @@ func TestSharedTemplatesAreReadAndCopiedOnly(t *testing.T) {
 	turned := content("Turned")
 	turned.Scripts[0].Body += "echo \u202e\n"
 	w.kind("sharing what reads other than it is", w.Share(w.ctx, w.alice, w.create(w.alice, turned).ID, true), problem.Invalid)
+	turned.Name = "Web"
+	_, err = w.Save(w.ctx, w.alice, hers.ID, 1, turned, "")
+	w.kind("saving such a thing once it is shared", err, problem.Invalid)
 
 	view, err := w.Get(w.ctx, w.bob.Viewer, hers.ID)
 	w.must(err)

@@ -34,3 +34,17 @@ func TestNoMoreFindingsThanSomebodyReads(t *testing.T) {
 		t.Errorf("%d findings", len(findings))
 	}
 }
+
+// A control character, of which there is only a warning, hides no character that makes it an error.
+func TestNothingHidesAnInvisibleCharacter(t *testing.T) {
+	for name, body := range map[string]string{
+		"on the same line": "#!/bin/bash\nset -e\necho \a \u202e rm\n",
+		"after many":       "#!/bin/bash\nset -e\n" + strings.Repeat("echo \a\n", 30) + "echo \u202e rm\n",
+	} {
+		c := valid()
+		c.Scripts = append(c.Scripts, template.Script{Name: "odd", Body: body})
+		if findings := lint.Content(c); !template.HasErrors(findings) {
+			t.Errorf("%s: %s", name, said(findings))
+		}
+	}
+}

@@ -111,23 +111,30 @@ func (l *linter) run() {
 	}
 }
 
-// hidden finds characters that make text look other than it is.
+// hidden finds characters that make text look other than it is: at most one of each
+// kind a line, and twenty of each. Neither kind hides the other.
 func (l *linter) hidden(level template.Level, field, text string) {
+	l.odd(text, template.Invisible, func(line int, r rune) {
+		l.add(level, "invisible", field, line, fmt.Sprintf("There is an invisible character here (U+%04X): what runs is not what is read.", r), "Remove it.")
+	})
+	control := func(r rune) bool { return unicode.IsControl(r) && r != '\t' && !template.Invisible(r) }
+	l.odd(text, control, func(line int, r rune) {
+		l.add(template.Warning, "control", field, line, fmt.Sprintf("There is a control character here (U+%04X).", r), "Write it as an escape, such as \\033, or remove it.")
+	})
+}
+
+// odd tells of the first odd character of each line, of twenty lines.
+func (l *linter) odd(text string, odd func(rune) bool, tell func(line int, r rune)) {
 	n := 0
 	for i, line := range strings.Split(text, "\n") {
-		for _, r := range line {
-			switch {
-			case template.Invisible(r):
-				l.add(level, "invisible", field, i+1, fmt.Sprintf("There is an invisible character here (U+%04X): what runs is not what is read.", r), "Remove it.")
-			case unicode.IsControl(r) && r != '\t':
-				l.add(template.Warning, "control", field, i+1, fmt.Sprintf("There is a control character here (U+%04X).", r), "Write it as an escape, such as \\033, or remove it.")
-			default:
-				continue
-			}
-			if n++; n == 20 {
-				return
-			}
-			break // one a line is enough
+		at := strings.IndexFunc(line, odd)
+		if at < 0 {
+			continue
+		}
+		r, _ := utf8.DecodeRuneInString(line[at:])
+		tell(i+1, r)
+		if n++; n == 20 {
+			return
 		}
 	}
 }
