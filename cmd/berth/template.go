@@ -15,6 +15,7 @@ import (
 
 	"berth/internal/account"
 	"berth/internal/ops/templates"
+	"berth/internal/pve"
 	"berth/internal/store"
 	"berth/internal/template"
 	"berth/internal/template/archive"
@@ -70,6 +71,10 @@ func plural(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
+// shown is foreign text as a terminal may have it: what would act on the terminal, or
+// hide something from who reads it, is a mark. Colours are marks too: text can have that of its ground.
+func shown(text string) string { return pve.Visible(strings.ReplaceAll(text, "\x1b", "␛")) }
+
 func printFindings(w io.Writer, findings []template.Finding) {
 	template.Sort(findings)
 	for _, f := range findings {
@@ -77,7 +82,7 @@ func printFindings(w io.Writer, findings []template.Finding) {
 		if place != "" {
 			place += ": "
 		}
-		fmt.Fprintf(w, "%s%s: %s [%s]\n", place, f.Level, f.Sentence(), f.Rule)
+		fmt.Fprintf(w, "%s%s: %s [%s]\n", shown(place), f.Level, shown(f.Sentence()), f.Rule)
 	}
 }
 
@@ -100,6 +105,9 @@ func readTemplates(ctx context.Context, source string) (name string, files layou
 		defer root.Close()
 		files, err = archive.ReadFolder(ctx, root, ".", archive.Default)
 		return "folder " + name, files.Within(name), err
+	}
+	if !info.Mode().IsRegular() { // opening a pipe would wait for its other end
+		return "", nil, fmt.Errorf("%s is neither a file nor a folder", source)
 	}
 	f, err := os.Open(full)
 	if err != nil {
@@ -216,16 +224,16 @@ func printPlan(w io.Writer, plan template.Plan, remove bool) {
 			continue
 		}
 		for _, f := range i.Diff.Fields {
-			fmt.Fprintf(w, "  %s: %s → %s\n", f.Label, f.Before, f.After)
+			fmt.Fprintf(w, "  %s: %s → %s\n", f.Label, shown(f.Before), shown(f.After))
 		}
 		for _, t := range i.Diff.Texts {
-			fmt.Fprintf(w, "  %s %s: %s\n", t.Kind, t.Name, t.Action)
+			fmt.Fprintf(w, "  %s %s: %s\n", t.Kind, shown(t.Name), t.Action)
 			for _, f := range t.About {
-				fmt.Fprintf(w, "    %s: %s → %s\n", f.Label, f.Before, f.After)
+				fmt.Fprintf(w, "    %s: %s → %s\n", f.Label, shown(f.Before), shown(f.After))
 			}
 			for _, l := range t.Lines {
 				if l.Op != template.Skip {
-					fmt.Fprintf(w, "    %c %s\n", l.Op, l.Text)
+					fmt.Fprintf(w, "    %c %s\n", l.Op, shown(l.Text))
 				}
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"berth/internal/account"
@@ -121,6 +122,31 @@ func TestTemplatesGoOutAndComeBack(t *testing.T) {
 	out, err = berth(t, with("import", site, "--yes", "--remove")...)
 	if err != nil || !strings.Contains(out, "Web: changed\n  Memory: 1024 MiB → 2048 MiB\nDB: removed\n") || !strings.HasSuffix(out, "0 new, 1 changed, 0 the same, 1 removed.\n") {
 		t.Errorf("got %q, %v", out, err)
+	}
+}
+
+// A template's text acts on no terminal, and hides nothing in a preview.
+func TestAPreviewShowsWhatIsThere(t *testing.T) {
+	data, dir := dataFolder(t), filepath.Join(t.TempDir(), "web")
+	put(t, dir, map[string]string{"template.conf": "TEMPLATE_APP=Web\n", "container-configs/scripts/10-a.sh": "#!/bin/bash\nset -e\n"})
+	if out, err := berth(t, "template", "import", dir, "--yes", "--data", data, "--person", "anna@pve"); err != nil {
+		t.Fatal(out, err)
+	}
+	put(t, dir, map[string]string{"container-configs/scripts/10-a.sh": "#!/bin/bash\nset -e\necho \x1b[8munseen\x1b[0m \x1b]52;c;aGk=\a\n"})
+	out, err := berth(t, "template", "import", dir, "--data", data, "--person", "anna@pve")
+	if err != nil || strings.ContainsAny(out, "\x1b\a") || !strings.Contains(out, "+ echo ␛[8munseen␛[0m ␛]52;c;aGk=␇\n") {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// A pipe is not waited for, which nobody could interrupt.
+func TestAPipeIsNoTemplate(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "x.zip")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip("no pipes here: ", err)
+	}
+	if _, err := berth(t, "template", "lint", pipe); err == nil || !strings.Contains(err.Error(), "neither a file nor a folder") {
+		t.Error(err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -276,4 +277,20 @@ func FuzzRead(f *testing.F) {
 			t.Fatalf("took %d bytes", total)
 		}
 	})
+}
+
+// A pipe in the place of the folder is not waited for.
+func TestAPipeIsNoFolder(t *testing.T) {
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "pipe"), 0o600); err != nil {
+		t.Skip("no pipes here: ", err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	if _, err := archive.ReadFolder(t.Context(), root, "pipe", archive.Default); !problem.Is(err, problem.Invalid) {
+		t.Error(err)
+	}
 }

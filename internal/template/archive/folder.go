@@ -50,8 +50,16 @@ func reason(err error) string {
 }
 
 func (c *collector) folder(root *os.Root, folder, top string) error {
-	if err := noLink(root, folder); err != nil {
+	if folder == top { // below it each part was looked at on the way
+		if err := noLink(root, folder); err != nil {
+			return err
+		}
+	}
+	switch info, err := root.Lstat(folder); {
+	case err != nil:
 		return err
+	case !info.IsDir(): // opening a pipe would wait for its other end
+		return refuse("“" + printable(folder) + "” is no folder.")
 	}
 	dir, err := root.Open(folder)
 	if err != nil {
