@@ -344,7 +344,7 @@ func init() {
 func allEndpoints() [][]endpoint {
 	return [][]endpoint{accessEndpoints, clusterEndpoints, nodeEndpoints, taskEndpoints, lxcEndpoints, powerEndpoints, configEndpoints, rrdEndpoints,
 		userEndpoints, poolEndpoints, optionEndpoints, hostEndpoints, storageEndpoints, contentEndpoints, machineEndpoints,
-		snapshotEndpoints, diskEndpoints, migrateEndpoints, vzdumpEndpoints, templateEndpoints, emptyEndpoints(), indexEndpoints(), knownEndpoints()}
+		snapshotEndpoints, diskEndpoints, migrateEndpoints, vzdumpEndpoints, templateEndpoints, serviceEndpoints, emptyEndpoints(), indexEndpoints(), knownEndpoints()}
 }
 
 // unescape undoes the percent form that a ticket or UPID may arrive in.

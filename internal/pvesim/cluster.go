@@ -258,12 +258,17 @@ func joinInfo(cl *call) (any, error) {
 	}
 	return obj{
 		{"nodelist", list}, {"preferred_node", preferred}, {"config_digest", hex.EncodeToString(sum[:])},
-		{"totem", obj{
-			{"cluster_name", c.name}, {"config_version", text(strconv.Itoa(len(c.nodes)))}, {"version", text("2")},
-			{"interface", obj{{"0", obj{{"linknumber", text("0")}}}}}, {"ip_version", "ipv4-6"}, {"link_mode", "passive"},
-			{"secauth", "on"}, {"token_coefficient", text("125")},
-		}},
+		{"totem", c.totem()},
 	}, nil
+}
+
+// totem is corosync's own section.
+func (c *Cluster) totem() obj {
+	return obj{
+		{"cluster_name", c.name}, {"config_version", text(strconv.Itoa(len(c.nodes)))}, {"version", text("2")},
+		{"interface", obj{{"0", obj{{"linknumber", text("0")}}}}}, {"ip_version", "ipv4-6"}, {"link_mode", "passive"},
+		{"secauth", "on"}, {"token_coefficient", text("125")},
+	}
 }
 
 func atoi(s string) int {

@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -178,8 +178,7 @@ func readBackup(conf string) map[string]string {
 	set := map[string]string{}
 	for _, line := range strings.Split(conf, "\n") {
 		if note, is := strings.CutPrefix(line, "#"); is {
-			note, _ = url.PathUnescape(note)
-			set["description"] += note + "\n"
+			set["description"] += readNote(note) + "\n"
 		} else if k, v, ok := strings.Cut(line, ": "); ok {
 			set[k] = v
 		}
@@ -192,7 +191,7 @@ func (g *guest) backupOf() string {
 	out := ""
 	for _, line := range strings.Split(strings.TrimSuffix(g.conf.get("description"), "\n"), "\n") {
 		if line != "" {
-			out += "#" + strings.NewReplacer("%3A", ":", "+", "%2B").Replace(strings.ReplaceAll(url.PathEscape(line), "%20", " ")) + "\n"
+			out += "#" + writeNote(line) + "\n"
 		}
 	}
 	for _, s := range g.conf {
@@ -201,6 +200,36 @@ func (g *guest) backupOf() string {
 		}
 	}
 	return out
+}
+
+// writeNote escapes what may not stand in a line of notes: colons, control
+// characters and all that is not ASCII, byte by byte.
+func writeNote(line string) string {
+	var b strings.Builder
+	for i := range len(line) {
+		if ch := line[i]; ch < ' ' || ch > '~' || ch == ':' {
+			fmt.Fprintf(&b, "%%%02X", ch)
+		} else {
+			b.WriteByte(ch)
+		}
+	}
+	return b.String()
+}
+
+// readNote undoes it, and leaves a percent sign that escapes nothing.
+func readNote(line string) string {
+	var b strings.Builder
+	for i := 0; i < len(line); i++ {
+		if line[i] == '%' && i+2 < len(line) {
+			if n, err := strconv.ParseUint(line[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(n))
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(line[i])
+	}
+	return b.String()
 }
 
 func (c *Cluster) archiveOf(id string, n *Node) *archive {

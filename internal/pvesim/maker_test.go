@@ -249,7 +249,7 @@ func TestSnapshotsAndClones(t *testing.T) {
 
 func TestBackupsAndRestores(t *testing.T) {
 	d := workshop(t)
-	d.done(d.create("300", "rootfs", "local:1", "description", "colour: blue"), "OK")
+	d.done(d.create("300", "rootfs", "local:1", "description", "colour: 100% blue ü"), "OK")
 	dump := d.must("POST", "/nodes/pve1/vzdump", "vmid", "300", "storage", "local", "compress", "zstd", "notes-template", "{{guestname}} on {{node}}", "mode", "stop", "protected", "1")
 	d.done(dump, "OK")
 	var rows []struct {
@@ -262,12 +262,12 @@ func TestBackupsAndRestores(t *testing.T) {
 	}
 	volume := "/nodes/pve1/storage/local/content/" + rows[0].Volid
 	d.done(d.must("DELETE", volume), "cannot remove protected archive '/var/lib/vz/dump/"+strings.TrimPrefix(rows[0].Volid, "local:backup/")+"'")
-	if got := d.via.get("/nodes/pve1/vzdump/extractconfig?volume=" + url.QueryEscape(rows[0].Volid)).body; !strings.Contains(got, `#colour%3A blue\n`) && !strings.Contains(got, `#colour: blue\n`) {
+	if got := d.via.get("/nodes/pve1/vzdump/extractconfig?volume=" + url.QueryEscape(rows[0].Volid)).body; !strings.Contains(got, `#colour%3A 100% blue %C3%BC\n`) {
 		t.Errorf("the configuration within: %s", got)
 	}
 	d.done(d.must("POST", "/nodes/pve1/lxc", "vmid", "310", "restore", "1", "ostemplate", rows[0].Volid, "storage", "local", "hostname", "again"), "OK")
 	conf := d.config("310")
-	if conf["hostname"] != "again" || conf["memory"] != 64.0 || conf["rootfs"] != "local:310/vm-310-disk-0.raw,size=1G" || conf["description"] != "colour: blue\n" {
+	if conf["hostname"] != "again" || conf["memory"] != 64.0 || conf["rootfs"] != "local:310/vm-310-disk-0.raw,size=1G" || conf["description"] != "colour: 100% blue ü\n" {
 		t.Errorf("restored: %v", conf)
 	}
 	d.must("PUT", volume, "protected", "0")
