@@ -91,7 +91,10 @@ func (s *fakeStore) Detail(_ context.Context, _ string, id fleet.ContainerID) ([
 func (s *fakeStore) KeepGuestTasks(_ context.Context, cluster fleet.ClusterID, tasks map[fleet.VMID][]fleet.Task) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	n := 0
 	for vmid, list := range tasks {
+		n += len(list)
+		s.mostTasks = max(s.mostTasks, n)
 		id := fleet.ContainerID{Cluster: cluster, VMID: vmid}
 		if s.guestTasks[id] == nil {
 			s.guestTasks[id] = map[string]fleet.Task{}

@@ -70,11 +70,16 @@ func (w *Watcher) whyNotAskNode(c *closer, node string) error {
 	return nil
 }
 
+// maxFresh is how many tasks are kept of one list; real ones have 25 for each
+// node. What a list has beyond it comes with the next.
+const maxFresh = 1000
+
 // remember keeps the tasks on containers that a list of the cluster's has and
-// that were not kept like this yet.
+// that were not kept like this yet. Of a container that is not in the picture only
+// the end of what was kept before is: a list may name a thousand million of them.
 func (l *loop) remember(ctx context.Context, tasks []Task) {
 	fresh := map[fleet.VMID][]fleet.Task{}
-	kept := make(map[string]string, len(tasks))
+	kept, n := make(map[string]string, len(tasks)), 0
 	for _, t := range tasks {
 		id, ok := containerOf(t)
 		if !ok || id == 0 || len(t.UPID) > 512 {
@@ -83,7 +88,10 @@ func (l *loop) remember(ctx context.Context, tasks []Task) {
 		if status, known := l.remembered[t.UPID]; known && status == t.Status {
 			kept[t.UPID] = status
 			continue
+		} else if !known && l.sight.find(id) < 0 || n == maxFresh {
+			continue
 		}
+		n++
 		fresh[id] = append(fresh[id], fleet.Task{UPID: t.UPID, Node: t.Node, User: clean(t.User, 128), Token: clean(t.Token, 128), Type: clean(t.Type, 64),
 			ID: t.ID, StartedAt: t.Start, EndedAt: t.End, Status: clean(t.Status, 1000)})
 		kept[t.UPID] = t.Status

@@ -2,6 +2,7 @@ package watch
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -378,6 +379,27 @@ func TestTasksOnContainersAreRemembered(t *testing.T) {
 		pass(time.Minute)
 		if list, _ := b.store.GuestTasks(t.Context(), "ann", ct110); len(list) != 1 || list[0].Running() || b.store.taskWrites != 2 {
 			t.Errorf("remembered %+v in %d writes", list, b.store.taskWrites)
+		}
+	})
+}
+
+// A list of Proxmox's cannot fill the store with tasks of what is not there, nor hold it up.
+func TestTasksOfNobodyAreNotRemembered(t *testing.T) {
+	watched(t, func(t *testing.T, b *bench, f *fakePVE) {
+		f.set(func(f *fakePVE) {
+			for i := range 2 * maxFresh {
+				f.tasks = append(f.tasks, Task{UPID: fmt.Sprint("UPID:nobody", i), Node: "pve2", Type: "vzstart", ID: fmt.Sprint(1_000_000 + i), Status: "OK"},
+					Task{UPID: fmt.Sprint("UPID:many", i), Node: "pve2", Type: "vzstart", ID: "110", Status: "OK"})
+			}
+		})
+		pass(time.Minute)
+		for id := range b.store.guestTasks {
+			if id.VMID != 110 {
+				t.Fatalf("CT %d is remembered", id.VMID)
+			}
+		}
+		if most := b.store.mostTasks; most == 0 || most > maxFresh {
+			t.Errorf("%d were kept at once", most)
 		}
 	})
 }

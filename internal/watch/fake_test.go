@@ -193,6 +193,7 @@ type fakeStore struct {
 	detailSaves int
 	guestTasks  map[fleet.ContainerID]map[string]fleet.Task
 	taskWrites  int
+	mostTasks   int // kept at once
 	logs        map[string][]string
 }
 
