@@ -123,7 +123,7 @@ func (s *Service) judge(v account.Viewer, r fleet.ActionRequest) (fleet.ActionRu
 			b = &is
 		}
 		t.why = fleet.Judge(r.Action, t.picture, t.Container, b)
-		if name, given := r.Names[id]; given && name != t.Name() {
+		if name, given := r.Names[id]; given && !sameName(id.VMID, name, t.Name()) {
 			t.why = fleet.Refusal{Code: "changed", Why: "CT " + id.VMID.String() + " was called " + name + " and is " + t.Name() + " now."}
 		}
 		if t.why.None() && rule.Action == fleet.ActDelete && t.Status == fleet.Running && !r.Choices.StopFirst {
