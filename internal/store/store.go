@@ -116,10 +116,23 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		}
 		return s.openVault(ctx, o.Keyring, o.MakeKey)
 	})
+	if err == nil && !e.shared() && !o.Beside {
+		err = s.prepare(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(err, e.close())
 	}
 	return s, nil
+}
+
+// prepare compiles every query once. SQLite's compiler takes longer than most of
+// our queries run; PostgreSQL's driver keeps what it prepared by itself.
+func (s *Store) prepare(ctx context.Context) (err error) {
+	if s.reads, err = query.Prepare(ctx, s.engine.reader()); err != nil {
+		return err
+	}
+	s.writes, err = query.Prepare(ctx, s.engine.writer())
+	return err
 }
 
 func openEngine(ctx context.Context, o Options) (engine, error) {

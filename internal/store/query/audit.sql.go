@@ -33,7 +33,7 @@ type AddAuditParams struct {
 }
 
 func (q *Queries) AddAudit(ctx context.Context, arg AddAuditParams) error {
-	_, err := q.db.ExecContext(ctx, addAudit,
+	_, err := q.exec(ctx, q.addAuditStmt, addAudit,
 		arg.Seq,
 		arg.ID,
 		arg.IntentID,
@@ -72,7 +72,7 @@ type AuditEntriesParams struct {
 }
 
 func (q *Queries) AuditEntries(ctx context.Context, arg AuditEntriesParams) ([]AuditEntry, error) {
-	rows, err := q.db.QueryContext(ctx, auditEntries,
+	rows, err := q.query(ctx, q.auditEntriesStmt, auditEntries,
 		arg.Before,
 		arg.Owner,
 		arg.OrOwner,
@@ -127,7 +127,7 @@ type AuditFromParams struct {
 }
 
 func (q *Queries) AuditFrom(ctx context.Context, arg AuditFromParams) ([]AuditEntry, error) {
-	rows, err := q.db.QueryContext(ctx, auditFrom, arg.Seq, arg.Limit)
+	rows, err := q.query(ctx, q.auditFromStmt, auditFrom, arg.Seq, arg.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +175,7 @@ type AuditHeadRow struct {
 }
 
 func (q *Queries) AuditHead(ctx context.Context) (AuditHeadRow, error) {
-	row := q.db.QueryRowContext(ctx, auditHead)
+	row := q.queryRow(ctx, q.auditHeadStmt, auditHead)
 	var i AuditHeadRow
 	err := row.Scan(&i.Seq, &i.Hash)
 	return i, err
@@ -186,7 +186,7 @@ UPDATE audit_head SET hash = $1 WHERE slot = 1
 `
 
 func (q *Queries) EndAudit(ctx context.Context, hash []byte) error {
-	_, err := q.db.ExecContext(ctx, endAudit, hash)
+	_, err := q.exec(ctx, q.endAuditStmt, endAudit, hash)
 	return err
 }
 
@@ -202,7 +202,7 @@ type NextAuditRow struct {
 
 // There is no query that changes or removes an entry, and there must be none.
 func (q *Queries) NextAudit(ctx context.Context) (NextAuditRow, error) {
-	row := q.db.QueryRowContext(ctx, nextAudit)
+	row := q.queryRow(ctx, q.nextAuditStmt, nextAudit)
 	var i NextAuditRow
 	err := row.Scan(&i.Seq, &i.Hash)
 	return i, err

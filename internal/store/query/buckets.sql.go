@@ -19,7 +19,7 @@ type BucketIsThereParams struct {
 }
 
 func (q *Queries) BucketIsThere(ctx context.Context, arg BucketIsThereParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, bucketIsThere, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.bucketIsThereStmt, bucketIsThere, arg.Owner, arg.ID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -52,7 +52,7 @@ type BucketOfRow struct {
 }
 
 func (q *Queries) BucketOf(ctx context.Context, arg BucketOfParams) (BucketOfRow, error) {
-	row := q.db.QueryRowContext(ctx, bucketOf, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.bucketOfStmt, bucketOf, arg.Owner, arg.ID)
 	var i BucketOfRow
 	err := row.Scan(
 		&i.ID,
@@ -89,7 +89,7 @@ type BucketUsersRow struct {
 }
 
 func (q *Queries) BucketUsers(ctx context.Context, arg BucketUsersParams) ([]BucketUsersRow, error) {
-	rows, err := q.db.QueryContext(ctx, bucketUsers, arg.Owner, arg.BucketID)
+	rows, err := q.query(ctx, q.bucketUsersStmt, bucketUsers, arg.Owner, arg.BucketID)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ type BucketWordsRow struct {
 }
 
 func (q *Queries) BucketWords(ctx context.Context, arg BucketWordsParams) ([]BucketWordsRow, error) {
-	rows, err := q.db.QueryContext(ctx, bucketWords,
+	rows, err := q.query(ctx, q.bucketWordsStmt, bucketWords,
 		arg.Owner,
 		arg.Word1,
 		arg.Word2,
@@ -184,7 +184,7 @@ type BucketsOfRow struct {
 }
 
 func (q *Queries) BucketsOf(ctx context.Context, owner string) ([]BucketsOfRow, error) {
-	rows, err := q.db.QueryContext(ctx, bucketsOf, owner)
+	rows, err := q.query(ctx, q.bucketsOfStmt, bucketsOf, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +222,7 @@ SELECT COUNT(*) FROM buckets WHERE owner = $1
 `
 
 func (q *Queries) CountBuckets(ctx context.Context, owner string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countBuckets, owner)
+	row := q.queryRow(ctx, q.countBucketsStmt, countBuckets, owner)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -247,7 +247,7 @@ type CreateBucketParams struct {
 }
 
 func (q *Queries) CreateBucket(ctx context.Context, arg CreateBucketParams) error {
-	_, err := q.db.ExecContext(ctx, createBucket,
+	_, err := q.exec(ctx, q.createBucketStmt, createBucket,
 		arg.ID,
 		arg.Owner,
 		arg.Name,
@@ -273,7 +273,7 @@ type DeleteBucketParams struct {
 }
 
 func (q *Queries) DeleteBucket(ctx context.Context, arg DeleteBucketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteBucket, arg.Owner, arg.ID, arg.Version)
+	result, err := q.exec(ctx, q.deleteBucketStmt, deleteBucket, arg.Owner, arg.ID, arg.Version)
 	if err != nil {
 		return 0, err
 	}
@@ -286,7 +286,7 @@ SELECT b.id, b.owner, b.name, b.name_key, b.description, b.packages, b.package_c
 
 // The buckets that a template follows; the caller has seen that the viewer may read the template.
 func (q *Queries) LinkedBuckets(ctx context.Context, templateID string) ([]Bucket, error) {
-	rows, err := q.db.QueryContext(ctx, linkedBuckets, templateID)
+	rows, err := q.query(ctx, q.linkedBucketsStmt, linkedBuckets, templateID)
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +342,7 @@ type UpdateBucketParams struct {
 }
 
 func (q *Queries) UpdateBucket(ctx context.Context, arg UpdateBucketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateBucket,
+	result, err := q.exec(ctx, q.updateBucketStmt, updateBucket,
 		arg.Owner,
 		arg.ID,
 		arg.Version,

@@ -22,7 +22,7 @@ type AddMemberParams struct {
 }
 
 func (q *Queries) AddMember(ctx context.Context, arg AddMemberParams) error {
-	_, err := q.db.ExecContext(ctx, addMember,
+	_, err := q.exec(ctx, q.addMemberStmt, addMember,
 		arg.ClusterID,
 		arg.Name,
 		arg.Place,
@@ -37,7 +37,7 @@ SELECT c.id, c.owner, c.name, c.name_key, c.standalone, c.authority, c.token_id,
 `
 
 func (q *Queries) AllClusters(ctx context.Context) ([]Cluster, error) {
-	rows, err := q.db.QueryContext(ctx, allClusters)
+	rows, err := q.query(ctx, q.allClustersStmt, allClusters)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +77,7 @@ SELECT cluster_id, name, place, label, address FROM members ORDER BY cluster_id,
 `
 
 func (q *Queries) AllMembers(ctx context.Context) ([]Member, error) {
-	rows, err := q.db.QueryContext(ctx, allMembers)
+	rows, err := q.query(ctx, q.allMembersStmt, allMembers)
 	if err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ type ClusterOfParams struct {
 }
 
 func (q *Queries) ClusterOf(ctx context.Context, arg ClusterOfParams) (Cluster, error) {
-	row := q.db.QueryRowContext(ctx, clusterOf, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.clusterOfStmt, clusterOf, arg.Owner, arg.ID)
 	var i Cluster
 	err := row.Scan(
 		&i.ID,
@@ -139,7 +139,7 @@ SELECT id, owner, name, name_key, standalone, authority, token_id, secret, halt,
 `
 
 func (q *Queries) ClustersOf(ctx context.Context, owner string) ([]Cluster, error) {
-	rows, err := q.db.QueryContext(ctx, clustersOf, owner)
+	rows, err := q.query(ctx, q.clustersOfStmt, clustersOf, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -195,7 +195,7 @@ type CreateClusterParams struct {
 }
 
 func (q *Queries) CreateCluster(ctx context.Context, arg CreateClusterParams) error {
-	_, err := q.db.ExecContext(ctx, createCluster,
+	_, err := q.exec(ctx, q.createClusterStmt, createCluster,
 		arg.ID,
 		arg.Owner,
 		arg.Name,
@@ -223,7 +223,7 @@ type DefaultNodeRow struct {
 }
 
 func (q *Queries) DefaultNode(ctx context.Context, owner string) (DefaultNodeRow, error) {
-	row := q.db.QueryRowContext(ctx, defaultNode, owner)
+	row := q.queryRow(ctx, q.defaultNodeStmt, defaultNode, owner)
 	var i DefaultNodeRow
 	err := row.Scan(&i.ClusterID, &i.Node)
 	return i, err
@@ -239,7 +239,7 @@ type DeleteClusterParams struct {
 }
 
 func (q *Queries) DeleteCluster(ctx context.Context, arg DeleteClusterParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteCluster, arg.Owner, arg.ID)
+	result, err := q.exec(ctx, q.deleteClusterStmt, deleteCluster, arg.Owner, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -251,7 +251,7 @@ DELETE FROM members WHERE cluster_id = $1
 `
 
 func (q *Queries) DeleteMembers(ctx context.Context, clusterID string) error {
-	_, err := q.db.ExecContext(ctx, deleteMembers, clusterID)
+	_, err := q.exec(ctx, q.deleteMembersStmt, deleteMembers, clusterID)
 	return err
 }
 
@@ -261,7 +261,7 @@ UPDATE clusters SET version = version WHERE id = $1
 
 // Changes nothing, and holds the row until the transaction ends, on either engine.
 func (q *Queries) LockCluster(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, lockCluster, id)
+	result, err := q.exec(ctx, q.lockClusterStmt, lockCluster, id)
 	if err != nil {
 		return 0, err
 	}
@@ -274,7 +274,7 @@ WHERE c.owner = $1 ORDER BY m.cluster_id, m.place, m.name
 `
 
 func (q *Queries) MembersOf(ctx context.Context, owner string) ([]Member, error) {
-	rows, err := q.db.QueryContext(ctx, membersOf, owner)
+	rows, err := q.query(ctx, q.membersOfStmt, membersOf, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +307,7 @@ SELECT cluster_id, name, place, label, address FROM members WHERE cluster_id = $
 `
 
 func (q *Queries) MembersOfCluster(ctx context.Context, clusterID string) ([]Member, error) {
-	rows, err := q.db.QueryContext(ctx, membersOfCluster, clusterID)
+	rows, err := q.query(ctx, q.membersOfClusterStmt, membersOfCluster, clusterID)
 	if err != nil {
 		return nil, err
 	}
@@ -340,7 +340,7 @@ SELECT data FROM pictures WHERE cluster_id = $1
 `
 
 func (q *Queries) Picture(ctx context.Context, clusterID string) ([]byte, error) {
-	row := q.db.QueryRowContext(ctx, picture, clusterID)
+	row := q.queryRow(ctx, q.pictureStmt, picture, clusterID)
 	var data []byte
 	err := row.Scan(&data)
 	return data, err
@@ -356,7 +356,7 @@ type PicturesRow struct {
 }
 
 func (q *Queries) Pictures(ctx context.Context) ([]PicturesRow, error) {
-	rows, err := q.db.QueryContext(ctx, pictures)
+	rows, err := q.query(ctx, q.picturesStmt, pictures)
 	if err != nil {
 		return nil, err
 	}
@@ -393,7 +393,7 @@ type RenameClusterParams struct {
 }
 
 func (q *Queries) RenameCluster(ctx context.Context, arg RenameClusterParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, renameCluster,
+	result, err := q.exec(ctx, q.renameClusterStmt, renameCluster,
 		arg.Owner,
 		arg.ID,
 		arg.Version,
@@ -420,7 +420,7 @@ type SavePictureParams struct {
 }
 
 func (q *Queries) SavePicture(ctx context.Context, arg SavePictureParams) error {
-	_, err := q.db.ExecContext(ctx, savePicture, arg.ClusterID, arg.Data, arg.SeenAt)
+	_, err := q.exec(ctx, q.savePictureStmt, savePicture, arg.ClusterID, arg.Data, arg.SeenAt)
 	return err
 }
 
@@ -436,7 +436,7 @@ type SetDefaultNodeParams struct {
 }
 
 func (q *Queries) SetDefaultNode(ctx context.Context, arg SetDefaultNodeParams) error {
-	_, err := q.db.ExecContext(ctx, setDefaultNode, arg.Owner, arg.ClusterID, arg.Node)
+	_, err := q.exec(ctx, q.setDefaultNodeStmt, setDefaultNode, arg.Owner, arg.ClusterID, arg.Node)
 	return err
 }
 
@@ -450,7 +450,7 @@ type SetHaltParams struct {
 }
 
 func (q *Queries) SetHalt(ctx context.Context, arg SetHaltParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setHalt, arg.ID, arg.Halt)
+	result, err := q.exec(ctx, q.setHaltStmt, setHalt, arg.ID, arg.Halt)
 	if err != nil {
 		return 0, err
 	}
@@ -471,7 +471,7 @@ type SetLabelParams struct {
 }
 
 func (q *Queries) SetLabel(ctx context.Context, arg SetLabelParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setLabel,
+	result, err := q.exec(ctx, q.setLabelStmt, setLabel,
 		arg.Label,
 		arg.ClusterID,
 		arg.Node,
@@ -504,7 +504,7 @@ type UpdateClusterParams struct {
 }
 
 func (q *Queries) UpdateCluster(ctx context.Context, arg UpdateClusterParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateCluster,
+	result, err := q.exec(ctx, q.updateClusterStmt, updateCluster,
 		arg.Owner,
 		arg.ID,
 		arg.Version,

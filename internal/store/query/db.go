@@ -7,6 +7,7 @@ package query
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
 
 type DBTX interface {
@@ -20,12 +21,1778 @@ func New(db DBTX) *Queries {
 	return &Queries{db: db}
 }
 
+func Prepare(ctx context.Context, db DBTX) (*Queries, error) {
+	q := Queries{db: db}
+	var err error
+	if q.addAttemptStmt, err = db.PrepareContext(ctx, addAttempt); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAttempt: %w", err)
+	}
+	if q.addAuditStmt, err = db.PrepareContext(ctx, addAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query AddAudit: %w", err)
+	}
+	if q.addLineStmt, err = db.PrepareContext(ctx, addLine); err != nil {
+		return nil, fmt.Errorf("error preparing query AddLine: %w", err)
+	}
+	if q.addMemberStmt, err = db.PrepareContext(ctx, addMember); err != nil {
+		return nil, fmt.Errorf("error preparing query AddMember: %w", err)
+	}
+	if q.addRevisionStmt, err = db.PrepareContext(ctx, addRevision); err != nil {
+		return nil, fmt.Errorf("error preparing query AddRevision: %w", err)
+	}
+	if q.addSealKeyStmt, err = db.PrepareContext(ctx, addSealKey); err != nil {
+		return nil, fmt.Errorf("error preparing query AddSealKey: %w", err)
+	}
+	if q.addStepStmt, err = db.PrepareContext(ctx, addStep); err != nil {
+		return nil, fmt.Errorf("error preparing query AddStep: %w", err)
+	}
+	if q.administratorsStmt, err = db.PrepareContext(ctx, administrators); err != nil {
+		return nil, fmt.Errorf("error preparing query Administrators: %w", err)
+	}
+	if q.allClustersStmt, err = db.PrepareContext(ctx, allClusters); err != nil {
+		return nil, fmt.Errorf("error preparing query AllClusters: %w", err)
+	}
+	if q.allMembersStmt, err = db.PrepareContext(ctx, allMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query AllMembers: %w", err)
+	}
+	if q.auditEntriesStmt, err = db.PrepareContext(ctx, auditEntries); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditEntries: %w", err)
+	}
+	if q.auditFromStmt, err = db.PrepareContext(ctx, auditFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditFrom: %w", err)
+	}
+	if q.auditHeadStmt, err = db.PrepareContext(ctx, auditHead); err != nil {
+		return nil, fmt.Errorf("error preparing query AuditHead: %w", err)
+	}
+	if q.badStepsStmt, err = db.PrepareContext(ctx, badSteps); err != nil {
+		return nil, fmt.Errorf("error preparing query BadSteps: %w", err)
+	}
+	if q.beginJobStmt, err = db.PrepareContext(ctx, beginJob); err != nil {
+		return nil, fmt.Errorf("error preparing query BeginJob: %w", err)
+	}
+	if q.bucketIsThereStmt, err = db.PrepareContext(ctx, bucketIsThere); err != nil {
+		return nil, fmt.Errorf("error preparing query BucketIsThere: %w", err)
+	}
+	if q.bucketOfStmt, err = db.PrepareContext(ctx, bucketOf); err != nil {
+		return nil, fmt.Errorf("error preparing query BucketOf: %w", err)
+	}
+	if q.bucketUsersStmt, err = db.PrepareContext(ctx, bucketUsers); err != nil {
+		return nil, fmt.Errorf("error preparing query BucketUsers: %w", err)
+	}
+	if q.bucketWordsStmt, err = db.PrepareContext(ctx, bucketWords); err != nil {
+		return nil, fmt.Errorf("error preparing query BucketWords: %w", err)
+	}
+	if q.bucketsOfStmt, err = db.PrepareContext(ctx, bucketsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query BucketsOf: %w", err)
+	}
+	if q.busyStepsStmt, err = db.PrepareContext(ctx, busySteps); err != nil {
+		return nil, fmt.Errorf("error preparing query BusySteps: %w", err)
+	}
+	if q.cancelRestStmt, err = db.PrepareContext(ctx, cancelRest); err != nil {
+		return nil, fmt.Errorf("error preparing query CancelRest: %w", err)
+	}
+	if q.changeJobStmt, err = db.PrepareContext(ctx, changeJob); err != nil {
+		return nil, fmt.Errorf("error preparing query ChangeJob: %w", err)
+	}
+	if q.changeJobOfStmt, err = db.PrepareContext(ctx, changeJobOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ChangeJobOf: %w", err)
+	}
+	if q.changedStepsStmt, err = db.PrepareContext(ctx, changedSteps); err != nil {
+		return nil, fmt.Errorf("error preparing query ChangedSteps: %w", err)
+	}
+	if q.claimStmt, err = db.PrepareContext(ctx, claim); err != nil {
+		return nil, fmt.Errorf("error preparing query Claim: %w", err)
+	}
+	if q.claimSubjectsStmt, err = db.PrepareContext(ctx, claimSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimSubjects: %w", err)
+	}
+	if q.claimTicketRenewalStmt, err = db.PrepareContext(ctx, claimTicketRenewal); err != nil {
+		return nil, fmt.Errorf("error preparing query ClaimTicketRenewal: %w", err)
+	}
+	if q.clearAttemptsStmt, err = db.PrepareContext(ctx, clearAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query ClearAttempts: %w", err)
+	}
+	if q.clusterOfStmt, err = db.PrepareContext(ctx, clusterOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ClusterOf: %w", err)
+	}
+	if q.clustersOfStmt, err = db.PrepareContext(ctx, clustersOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ClustersOf: %w", err)
+	}
+	if q.countAttemptsStmt, err = db.PrepareContext(ctx, countAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query CountAttempts: %w", err)
+	}
+	if q.countBucketsStmt, err = db.PrepareContext(ctx, countBuckets); err != nil {
+		return nil, fmt.Errorf("error preparing query CountBuckets: %w", err)
+	}
+	if q.countTemplatesStmt, err = db.PrepareContext(ctx, countTemplates); err != nil {
+		return nil, fmt.Errorf("error preparing query CountTemplates: %w", err)
+	}
+	if q.createBucketStmt, err = db.PrepareContext(ctx, createBucket); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateBucket: %w", err)
+	}
+	if q.createClusterStmt, err = db.PrepareContext(ctx, createCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateCluster: %w", err)
+	}
+	if q.createJobStmt, err = db.PrepareContext(ctx, createJob); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateJob: %w", err)
+	}
+	if q.createSessionStmt, err = db.PrepareContext(ctx, createSession); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSession: %w", err)
+	}
+	if q.createSignInHostStmt, err = db.PrepareContext(ctx, createSignInHost); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateSignInHost: %w", err)
+	}
+	if q.createTemplateStmt, err = db.PrepareContext(ctx, createTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query CreateTemplate: %w", err)
+	}
+	if q.defaultNodeStmt, err = db.PrepareContext(ctx, defaultNode); err != nil {
+		return nil, fmt.Errorf("error preparing query DefaultNode: %w", err)
+	}
+	if q.deleteBucketStmt, err = db.PrepareContext(ctx, deleteBucket); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteBucket: %w", err)
+	}
+	if q.deleteClusterStmt, err = db.PrepareContext(ctx, deleteCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteCluster: %w", err)
+	}
+	if q.deleteExpiredHalfLoginsStmt, err = db.PrepareContext(ctx, deleteExpiredHalfLogins); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredHalfLogins: %w", err)
+	}
+	if q.deleteExpiredSessionsStmt, err = db.PrepareContext(ctx, deleteExpiredSessions); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteExpiredSessions: %w", err)
+	}
+	if q.deleteMembersStmt, err = db.PrepareContext(ctx, deleteMembers); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteMembers: %w", err)
+	}
+	if q.deleteSessionStmt, err = db.PrepareContext(ctx, deleteSession); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSession: %w", err)
+	}
+	if q.deleteSessionsButStmt, err = db.PrepareContext(ctx, deleteSessionsBut); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSessionsBut: %w", err)
+	}
+	if q.deleteSignInHostStmt, err = db.PrepareContext(ctx, deleteSignInHost); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteSignInHost: %w", err)
+	}
+	if q.deleteTemplateStmt, err = db.PrepareContext(ctx, deleteTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query DeleteTemplate: %w", err)
+	}
+	if q.detailOfStmt, err = db.PrepareContext(ctx, detailOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DetailOf: %w", err)
+	}
+	if q.dismissStepStmt, err = db.PrepareContext(ctx, dismissStep); err != nil {
+		return nil, fmt.Errorf("error preparing query DismissStep: %w", err)
+	}
+	if q.dropHalfLoginStmt, err = db.PrepareContext(ctx, dropHalfLogin); err != nil {
+		return nil, fmt.Errorf("error preparing query DropHalfLogin: %w", err)
+	}
+	if q.dropHalfLoginsStmt, err = db.PrepareContext(ctx, dropHalfLogins); err != nil {
+		return nil, fmt.Errorf("error preparing query DropHalfLogins: %w", err)
+	}
+	if q.dropHalfLoginsOfHostStmt, err = db.PrepareContext(ctx, dropHalfLoginsOfHost); err != nil {
+		return nil, fmt.Errorf("error preparing query DropHalfLoginsOfHost: %w", err)
+	}
+	if q.dropImportStmt, err = db.PrepareContext(ctx, dropImport); err != nil {
+		return nil, fmt.Errorf("error preparing query DropImport: %w", err)
+	}
+	if q.dropImportsOfStmt, err = db.PrepareContext(ctx, dropImportsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query DropImportsOf: %w", err)
+	}
+	if q.dropPlansStmt, err = db.PrepareContext(ctx, dropPlans); err != nil {
+		return nil, fmt.Errorf("error preparing query DropPlans: %w", err)
+	}
+	if q.dropSealKeysStmt, err = db.PrepareContext(ctx, dropSealKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query DropSealKeys: %w", err)
+	}
+	if q.dropSealKeysButStmt, err = db.PrepareContext(ctx, dropSealKeysBut); err != nil {
+		return nil, fmt.Errorf("error preparing query DropSealKeysBut: %w", err)
+	}
+	if q.emptySecretsStmt, err = db.PrepareContext(ctx, emptySecrets); err != nil {
+		return nil, fmt.Errorf("error preparing query EmptySecrets: %w", err)
+	}
+	if q.endAuditStmt, err = db.PrepareContext(ctx, endAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query EndAudit: %w", err)
+	}
+	if q.endStepStmt, err = db.PrepareContext(ctx, endStep); err != nil {
+		return nil, fmt.Errorf("error preparing query EndStep: %w", err)
+	}
+	if q.finishJobStmt, err = db.PrepareContext(ctx, finishJob); err != nil {
+		return nil, fmt.Errorf("error preparing query FinishJob: %w", err)
+	}
+	if q.forgetAllTicketsStmt, err = db.PrepareContext(ctx, forgetAllTickets); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetAllTickets: %w", err)
+	}
+	if q.forgetTicketStmt, err = db.PrepareContext(ctx, forgetTicket); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetTicket: %w", err)
+	}
+	if q.forgetTicketsOfHostStmt, err = db.PrepareContext(ctx, forgetTicketsOfHost); err != nil {
+		return nil, fmt.Errorf("error preparing query ForgetTicketsOfHost: %w", err)
+	}
+	if q.freeSubjectStmt, err = db.PrepareContext(ctx, freeSubject); err != nil {
+		return nil, fmt.Errorf("error preparing query FreeSubject: %w", err)
+	}
+	if q.freeSubjectsStmt, err = db.PrepareContext(ctx, freeSubjects); err != nil {
+		return nil, fmt.Errorf("error preparing query FreeSubjects: %w", err)
+	}
+	if q.groupsOfJobStmt, err = db.PrepareContext(ctx, groupsOfJob); err != nil {
+		return nil, fmt.Errorf("error preparing query GroupsOfJob: %w", err)
+	}
+	if q.guestTaskLogOfStmt, err = db.PrepareContext(ctx, guestTaskLogOf); err != nil {
+		return nil, fmt.Errorf("error preparing query GuestTaskLogOf: %w", err)
+	}
+	if q.guestTasksOfStmt, err = db.PrepareContext(ctx, guestTasksOf); err != nil {
+		return nil, fmt.Errorf("error preparing query GuestTasksOf: %w", err)
+	}
+	if q.hostAuthorityStmt, err = db.PrepareContext(ctx, hostAuthority); err != nil {
+		return nil, fmt.Errorf("error preparing query HostAuthority: %w", err)
+	}
+	if q.importOfStmt, err = db.PrepareContext(ctx, importOf); err != nil {
+		return nil, fmt.Errorf("error preparing query ImportOf: %w", err)
+	}
+	if q.jobOfStmt, err = db.PrepareContext(ctx, jobOf); err != nil {
+		return nil, fmt.Errorf("error preparing query JobOf: %w", err)
+	}
+	if q.jobOnceStmt, err = db.PrepareContext(ctx, jobOnce); err != nil {
+		return nil, fmt.Errorf("error preparing query JobOnce: %w", err)
+	}
+	if q.jobsStmt, err = db.PrepareContext(ctx, jobs); err != nil {
+		return nil, fmt.Errorf("error preparing query Jobs: %w", err)
+	}
+	if q.keepGuestTaskStmt, err = db.PrepareContext(ctx, keepGuestTask); err != nil {
+		return nil, fmt.Errorf("error preparing query KeepGuestTask: %w", err)
+	}
+	if q.keepGuestTaskLogStmt, err = db.PrepareContext(ctx, keepGuestTaskLog); err != nil {
+		return nil, fmt.Errorf("error preparing query KeepGuestTaskLog: %w", err)
+	}
+	if q.lengthenLogStmt, err = db.PrepareContext(ctx, lengthenLog); err != nil {
+		return nil, fmt.Errorf("error preparing query LengthenLog: %w", err)
+	}
+	if q.linesStmt, err = db.PrepareContext(ctx, lines); err != nil {
+		return nil, fmt.Errorf("error preparing query Lines: %w", err)
+	}
+	if q.linkBucketStmt, err = db.PrepareContext(ctx, linkBucket); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkBucket: %w", err)
+	}
+	if q.linkedBucketsStmt, err = db.PrepareContext(ctx, linkedBuckets); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkedBuckets: %w", err)
+	}
+	if q.linkedCountsStmt, err = db.PrepareContext(ctx, linkedCounts); err != nil {
+		return nil, fmt.Errorf("error preparing query LinkedCounts: %w", err)
+	}
+	if q.lockClusterStmt, err = db.PrepareContext(ctx, lockCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query LockCluster: %w", err)
+	}
+	if q.lockEnabledUserStmt, err = db.PrepareContext(ctx, lockEnabledUser); err != nil {
+		return nil, fmt.Errorf("error preparing query LockEnabledUser: %w", err)
+	}
+	if q.membersOfStmt, err = db.PrepareContext(ctx, membersOf); err != nil {
+		return nil, fmt.Errorf("error preparing query MembersOf: %w", err)
+	}
+	if q.membersOfClusterStmt, err = db.PrepareContext(ctx, membersOfCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query MembersOfCluster: %w", err)
+	}
+	if q.nextAuditStmt, err = db.PrepareContext(ctx, nextAudit); err != nil {
+		return nil, fmt.Errorf("error preparing query NextAudit: %w", err)
+	}
+	if q.noteStepStmt, err = db.PrepareContext(ctx, noteStep); err != nil {
+		return nil, fmt.Errorf("error preparing query NoteStep: %w", err)
+	}
+	if q.noteTaskStmt, err = db.PrepareContext(ctx, noteTask); err != nil {
+		return nil, fmt.Errorf("error preparing query NoteTask: %w", err)
+	}
+	if q.openGroupsStmt, err = db.PrepareContext(ctx, openGroups); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenGroups: %w", err)
+	}
+	if q.openSetUpLinkStmt, err = db.PrepareContext(ctx, openSetUpLink); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenSetUpLink: %w", err)
+	}
+	if q.openStepsStmt, err = db.PrepareContext(ctx, openSteps); err != nil {
+		return nil, fmt.Errorf("error preparing query OpenSteps: %w", err)
+	}
+	if q.orderStepStmt, err = db.PrepareContext(ctx, orderStep); err != nil {
+		return nil, fmt.Errorf("error preparing query OrderStep: %w", err)
+	}
+	if q.ownSummariesStmt, err = db.PrepareContext(ctx, ownSummaries); err != nil {
+		return nil, fmt.Errorf("error preparing query OwnSummaries: %w", err)
+	}
+	if q.pictureStmt, err = db.PrepareContext(ctx, picture); err != nil {
+		return nil, fmt.Errorf("error preparing query Picture: %w", err)
+	}
+	if q.picturesStmt, err = db.PrepareContext(ctx, pictures); err != nil {
+		return nil, fmt.Errorf("error preparing query Pictures: %w", err)
+	}
+	if q.proveSessionStmt, err = db.PrepareContext(ctx, proveSession); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveSession: %w", err)
+	}
+	if q.proveSessionAnewStmt, err = db.PrepareContext(ctx, proveSessionAnew); err != nil {
+		return nil, fmt.Errorf("error preparing query ProveSessionAnew: %w", err)
+	}
+	if q.pruneAttemptsStmt, err = db.PrepareContext(ctx, pruneAttempts); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneAttempts: %w", err)
+	}
+	if q.pruneDetailsStmt, err = db.PrepareContext(ctx, pruneDetails); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneDetails: %w", err)
+	}
+	if q.pruneGuestTasksStmt, err = db.PrepareContext(ctx, pruneGuestTasks); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneGuestTasks: %w", err)
+	}
+	if q.pruneImportsStmt, err = db.PrepareContext(ctx, pruneImports); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneImports: %w", err)
+	}
+	if q.pruneJobsStmt, err = db.PrepareContext(ctx, pruneJobs); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneJobs: %w", err)
+	}
+	if q.pruneLeasesStmt, err = db.PrepareContext(ctx, pruneLeases); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneLeases: %w", err)
+	}
+	if q.pruneRevisionsStmt, err = db.PrepareContext(ctx, pruneRevisions); err != nil {
+		return nil, fmt.Errorf("error preparing query PruneRevisions: %w", err)
+	}
+	if q.putHalfLoginStmt, err = db.PrepareContext(ctx, putHalfLogin); err != nil {
+		return nil, fmt.Errorf("error preparing query PutHalfLogin: %w", err)
+	}
+	if q.putImportStmt, err = db.PrepareContext(ctx, putImport); err != nil {
+		return nil, fmt.Errorf("error preparing query PutImport: %w", err)
+	}
+	if q.putSetUpLinkStmt, err = db.PrepareContext(ctx, putSetUpLink); err != nil {
+		return nil, fmt.Errorf("error preparing query PutSetUpLink: %w", err)
+	}
+	if q.putTicketStmt, err = db.PrepareContext(ctx, putTicket); err != nil {
+		return nil, fmt.Errorf("error preparing query PutTicket: %w", err)
+	}
+	if q.releaseStmt, err = db.PrepareContext(ctx, release); err != nil {
+		return nil, fmt.Errorf("error preparing query Release: %w", err)
+	}
+	if q.renameClusterStmt, err = db.PrepareContext(ctx, renameCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query RenameCluster: %w", err)
+	}
+	if q.resealChallengeStmt, err = db.PrepareContext(ctx, resealChallenge); err != nil {
+		return nil, fmt.Errorf("error preparing query ResealChallenge: %w", err)
+	}
+	if q.resealClusterStmt, err = db.PrepareContext(ctx, resealCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query ResealCluster: %w", err)
+	}
+	if q.resealTicketStmt, err = db.PrepareContext(ctx, resealTicket); err != nil {
+		return nil, fmt.Errorf("error preparing query ResealTicket: %w", err)
+	}
+	if q.revisionOfStmt, err = db.PrepareContext(ctx, revisionOf); err != nil {
+		return nil, fmt.Errorf("error preparing query RevisionOf: %w", err)
+	}
+	if q.revisionsStmt, err = db.PrepareContext(ctx, revisions); err != nil {
+		return nil, fmt.Errorf("error preparing query Revisions: %w", err)
+	}
+	if q.saveDetailStmt, err = db.PrepareContext(ctx, saveDetail); err != nil {
+		return nil, fmt.Errorf("error preparing query SaveDetail: %w", err)
+	}
+	if q.savePictureStmt, err = db.PrepareContext(ctx, savePicture); err != nil {
+		return nil, fmt.Errorf("error preparing query SavePicture: %w", err)
+	}
+	if q.sayStepStmt, err = db.PrepareContext(ctx, sayStep); err != nil {
+		return nil, fmt.Errorf("error preparing query SayStep: %w", err)
+	}
+	if q.sealKeysStmt, err = db.PrepareContext(ctx, sealKeys); err != nil {
+		return nil, fmt.Errorf("error preparing query SealKeys: %w", err)
+	}
+	if q.sealedChallengesStmt, err = db.PrepareContext(ctx, sealedChallenges); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedChallenges: %w", err)
+	}
+	if q.sealedClustersStmt, err = db.PrepareContext(ctx, sealedClusters); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedClusters: %w", err)
+	}
+	if q.sealedTicketStmt, err = db.PrepareContext(ctx, sealedTicket); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedTicket: %w", err)
+	}
+	if q.sealedTicketsStmt, err = db.PrepareContext(ctx, sealedTickets); err != nil {
+		return nil, fmt.Errorf("error preparing query SealedTickets: %w", err)
+	}
+	if q.sessionByTokenStmt, err = db.PrepareContext(ctx, sessionByToken); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionByToken: %w", err)
+	}
+	if q.sessionOwnerStmt, err = db.PrepareContext(ctx, sessionOwner); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionOwner: %w", err)
+	}
+	if q.sessionsOfStmt, err = db.PrepareContext(ctx, sessionsOf); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionsOf: %w", err)
+	}
+	if q.sessionsToRenewStmt, err = db.PrepareContext(ctx, sessionsToRenew); err != nil {
+		return nil, fmt.Errorf("error preparing query SessionsToRenew: %w", err)
+	}
+	if q.setAdminStmt, err = db.PrepareContext(ctx, setAdmin); err != nil {
+		return nil, fmt.Errorf("error preparing query SetAdmin: %w", err)
+	}
+	if q.setDefaultNodeStmt, err = db.PrepareContext(ctx, setDefaultNode); err != nil {
+		return nil, fmt.Errorf("error preparing query SetDefaultNode: %w", err)
+	}
+	if q.setDisabledStmt, err = db.PrepareContext(ctx, setDisabled); err != nil {
+		return nil, fmt.Errorf("error preparing query SetDisabled: %w", err)
+	}
+	if q.setHaltStmt, err = db.PrepareContext(ctx, setHalt); err != nil {
+		return nil, fmt.Errorf("error preparing query SetHalt: %w", err)
+	}
+	if q.setLabelStmt, err = db.PrepareContext(ctx, setLabel); err != nil {
+		return nil, fmt.Errorf("error preparing query SetLabel: %w", err)
+	}
+	if q.setRealmsStmt, err = db.PrepareContext(ctx, setRealms); err != nil {
+		return nil, fmt.Errorf("error preparing query SetRealms: %w", err)
+	}
+	if q.setTemplateSharedStmt, err = db.PrepareContext(ctx, setTemplateShared); err != nil {
+		return nil, fmt.Errorf("error preparing query SetTemplateShared: %w", err)
+	}
+	if q.setTemplateSourceStmt, err = db.PrepareContext(ctx, setTemplateSource); err != nil {
+		return nil, fmt.Errorf("error preparing query SetTemplateSource: %w", err)
+	}
+	if q.setUpBrowsersStmt, err = db.PrepareContext(ctx, setUpBrowsers); err != nil {
+		return nil, fmt.Errorf("error preparing query SetUpBrowsers: %w", err)
+	}
+	if q.sharedSummariesStmt, err = db.PrepareContext(ctx, sharedSummaries); err != nil {
+		return nil, fmt.Errorf("error preparing query SharedSummaries: %w", err)
+	}
+	if q.signInHostStmt, err = db.PrepareContext(ctx, signInHost); err != nil {
+		return nil, fmt.Errorf("error preparing query SignInHost: %w", err)
+	}
+	if q.signInHostsStmt, err = db.PrepareContext(ctx, signInHosts); err != nil {
+		return nil, fmt.Errorf("error preparing query SignInHosts: %w", err)
+	}
+	if q.signedInStmt, err = db.PrepareContext(ctx, signedIn); err != nil {
+		return nil, fmt.Errorf("error preparing query SignedIn: %w", err)
+	}
+	if q.skipRestStmt, err = db.PrepareContext(ctx, skipRest); err != nil {
+		return nil, fmt.Errorf("error preparing query SkipRest: %w", err)
+	}
+	if q.skipStepStmt, err = db.PrepareContext(ctx, skipStep); err != nil {
+		return nil, fmt.Errorf("error preparing query SkipStep: %w", err)
+	}
+	if q.stepsStmt, err = db.PrepareContext(ctx, steps); err != nil {
+		return nil, fmt.Errorf("error preparing query Steps: %w", err)
+	}
+	if q.stepsOfJobStmt, err = db.PrepareContext(ctx, stepsOfJob); err != nil {
+		return nil, fmt.Errorf("error preparing query StepsOfJob: %w", err)
+	}
+	if q.stopJobStmt, err = db.PrepareContext(ctx, stopJob); err != nil {
+		return nil, fmt.Errorf("error preparing query StopJob: %w", err)
+	}
+	if q.swapTicketStmt, err = db.PrepareContext(ctx, swapTicket); err != nil {
+		return nil, fmt.Errorf("error preparing query SwapTicket: %w", err)
+	}
+	if q.takeStepStmt, err = db.PrepareContext(ctx, takeStep); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeStep: %w", err)
+	}
+	if q.takeTryStmt, err = db.PrepareContext(ctx, takeTry); err != nil {
+		return nil, fmt.Errorf("error preparing query TakeTry: %w", err)
+	}
+	if q.takenStepsStmt, err = db.PrepareContext(ctx, takenSteps); err != nil {
+		return nil, fmt.Errorf("error preparing query TakenSteps: %w", err)
+	}
+	if q.tallyOfStmt, err = db.PrepareContext(ctx, tallyOf); err != nil {
+		return nil, fmt.Errorf("error preparing query TallyOf: %w", err)
+	}
+	if q.templateForStmt, err = db.PrepareContext(ctx, templateFor); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplateFor: %w", err)
+	}
+	if q.templateIsThereStmt, err = db.PrepareContext(ctx, templateIsThere); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplateIsThere: %w", err)
+	}
+	if q.templateNamedStmt, err = db.PrepareContext(ctx, templateNamed); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplateNamed: %w", err)
+	}
+	if q.templateNamesStmt, err = db.PrepareContext(ctx, templateNames); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplateNames: %w", err)
+	}
+	if q.templateWordsStmt, err = db.PrepareContext(ctx, templateWords); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplateWords: %w", err)
+	}
+	if q.templatesFromStmt, err = db.PrepareContext(ctx, templatesFrom); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplatesFrom: %w", err)
+	}
+	if q.templatesWithWordsStmt, err = db.PrepareContext(ctx, templatesWithWords); err != nil {
+		return nil, fmt.Errorf("error preparing query TemplatesWithWords: %w", err)
+	}
+	if q.touchSessionStmt, err = db.PrepareContext(ctx, touchSession); err != nil {
+		return nil, fmt.Errorf("error preparing query TouchSession: %w", err)
+	}
+	if q.trimGuestTasksStmt, err = db.PrepareContext(ctx, trimGuestTasks); err != nil {
+		return nil, fmt.Errorf("error preparing query TrimGuestTasks: %w", err)
+	}
+	if q.unclaimedStepsStmt, err = db.PrepareContext(ctx, unclaimedSteps); err != nil {
+		return nil, fmt.Errorf("error preparing query UnclaimedSteps: %w", err)
+	}
+	if q.unlinkBucketsStmt, err = db.PrepareContext(ctx, unlinkBuckets); err != nil {
+		return nil, fmt.Errorf("error preparing query UnlinkBuckets: %w", err)
+	}
+	if q.updateBucketStmt, err = db.PrepareContext(ctx, updateBucket); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateBucket: %w", err)
+	}
+	if q.updateClusterStmt, err = db.PrepareContext(ctx, updateCluster); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateCluster: %w", err)
+	}
+	if q.updateSignInHostStmt, err = db.PrepareContext(ctx, updateSignInHost); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateSignInHost: %w", err)
+	}
+	if q.updateTemplateStmt, err = db.PrepareContext(ctx, updateTemplate); err != nil {
+		return nil, fmt.Errorf("error preparing query UpdateTemplate: %w", err)
+	}
+	if q.useSetUpStmt, err = db.PrepareContext(ctx, useSetUp); err != nil {
+		return nil, fmt.Errorf("error preparing query UseSetUp: %w", err)
+	}
+	if q.userByIDStmt, err = db.PrepareContext(ctx, userByID); err != nil {
+		return nil, fmt.Errorf("error preparing query UserByID: %w", err)
+	}
+	if q.userForStmt, err = db.PrepareContext(ctx, userFor); err != nil {
+		return nil, fmt.Errorf("error preparing query UserFor: %w", err)
+	}
+	if q.usersStmt, err = db.PrepareContext(ctx, users); err != nil {
+		return nil, fmt.Errorf("error preparing query Users: %w", err)
+	}
+	return &q, nil
+}
+
+func (q *Queries) Close() error {
+	var err error
+	if q.addAttemptStmt != nil {
+		if cerr := q.addAttemptStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAttemptStmt: %w", cerr)
+		}
+	}
+	if q.addAuditStmt != nil {
+		if cerr := q.addAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addAuditStmt: %w", cerr)
+		}
+	}
+	if q.addLineStmt != nil {
+		if cerr := q.addLineStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addLineStmt: %w", cerr)
+		}
+	}
+	if q.addMemberStmt != nil {
+		if cerr := q.addMemberStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addMemberStmt: %w", cerr)
+		}
+	}
+	if q.addRevisionStmt != nil {
+		if cerr := q.addRevisionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addRevisionStmt: %w", cerr)
+		}
+	}
+	if q.addSealKeyStmt != nil {
+		if cerr := q.addSealKeyStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addSealKeyStmt: %w", cerr)
+		}
+	}
+	if q.addStepStmt != nil {
+		if cerr := q.addStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing addStepStmt: %w", cerr)
+		}
+	}
+	if q.administratorsStmt != nil {
+		if cerr := q.administratorsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing administratorsStmt: %w", cerr)
+		}
+	}
+	if q.allClustersStmt != nil {
+		if cerr := q.allClustersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing allClustersStmt: %w", cerr)
+		}
+	}
+	if q.allMembersStmt != nil {
+		if cerr := q.allMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing allMembersStmt: %w", cerr)
+		}
+	}
+	if q.auditEntriesStmt != nil {
+		if cerr := q.auditEntriesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditEntriesStmt: %w", cerr)
+		}
+	}
+	if q.auditFromStmt != nil {
+		if cerr := q.auditFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditFromStmt: %w", cerr)
+		}
+	}
+	if q.auditHeadStmt != nil {
+		if cerr := q.auditHeadStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing auditHeadStmt: %w", cerr)
+		}
+	}
+	if q.badStepsStmt != nil {
+		if cerr := q.badStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing badStepsStmt: %w", cerr)
+		}
+	}
+	if q.beginJobStmt != nil {
+		if cerr := q.beginJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing beginJobStmt: %w", cerr)
+		}
+	}
+	if q.bucketIsThereStmt != nil {
+		if cerr := q.bucketIsThereStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bucketIsThereStmt: %w", cerr)
+		}
+	}
+	if q.bucketOfStmt != nil {
+		if cerr := q.bucketOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bucketOfStmt: %w", cerr)
+		}
+	}
+	if q.bucketUsersStmt != nil {
+		if cerr := q.bucketUsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bucketUsersStmt: %w", cerr)
+		}
+	}
+	if q.bucketWordsStmt != nil {
+		if cerr := q.bucketWordsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bucketWordsStmt: %w", cerr)
+		}
+	}
+	if q.bucketsOfStmt != nil {
+		if cerr := q.bucketsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing bucketsOfStmt: %w", cerr)
+		}
+	}
+	if q.busyStepsStmt != nil {
+		if cerr := q.busyStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing busyStepsStmt: %w", cerr)
+		}
+	}
+	if q.cancelRestStmt != nil {
+		if cerr := q.cancelRestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing cancelRestStmt: %w", cerr)
+		}
+	}
+	if q.changeJobStmt != nil {
+		if cerr := q.changeJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing changeJobStmt: %w", cerr)
+		}
+	}
+	if q.changeJobOfStmt != nil {
+		if cerr := q.changeJobOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing changeJobOfStmt: %w", cerr)
+		}
+	}
+	if q.changedStepsStmt != nil {
+		if cerr := q.changedStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing changedStepsStmt: %w", cerr)
+		}
+	}
+	if q.claimStmt != nil {
+		if cerr := q.claimStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimStmt: %w", cerr)
+		}
+	}
+	if q.claimSubjectsStmt != nil {
+		if cerr := q.claimSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimSubjectsStmt: %w", cerr)
+		}
+	}
+	if q.claimTicketRenewalStmt != nil {
+		if cerr := q.claimTicketRenewalStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing claimTicketRenewalStmt: %w", cerr)
+		}
+	}
+	if q.clearAttemptsStmt != nil {
+		if cerr := q.clearAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clearAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.clusterOfStmt != nil {
+		if cerr := q.clusterOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clusterOfStmt: %w", cerr)
+		}
+	}
+	if q.clustersOfStmt != nil {
+		if cerr := q.clustersOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing clustersOfStmt: %w", cerr)
+		}
+	}
+	if q.countAttemptsStmt != nil {
+		if cerr := q.countAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.countBucketsStmt != nil {
+		if cerr := q.countBucketsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countBucketsStmt: %w", cerr)
+		}
+	}
+	if q.countTemplatesStmt != nil {
+		if cerr := q.countTemplatesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing countTemplatesStmt: %w", cerr)
+		}
+	}
+	if q.createBucketStmt != nil {
+		if cerr := q.createBucketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createBucketStmt: %w", cerr)
+		}
+	}
+	if q.createClusterStmt != nil {
+		if cerr := q.createClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createClusterStmt: %w", cerr)
+		}
+	}
+	if q.createJobStmt != nil {
+		if cerr := q.createJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createJobStmt: %w", cerr)
+		}
+	}
+	if q.createSessionStmt != nil {
+		if cerr := q.createSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSessionStmt: %w", cerr)
+		}
+	}
+	if q.createSignInHostStmt != nil {
+		if cerr := q.createSignInHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createSignInHostStmt: %w", cerr)
+		}
+	}
+	if q.createTemplateStmt != nil {
+		if cerr := q.createTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing createTemplateStmt: %w", cerr)
+		}
+	}
+	if q.defaultNodeStmt != nil {
+		if cerr := q.defaultNodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing defaultNodeStmt: %w", cerr)
+		}
+	}
+	if q.deleteBucketStmt != nil {
+		if cerr := q.deleteBucketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteBucketStmt: %w", cerr)
+		}
+	}
+	if q.deleteClusterStmt != nil {
+		if cerr := q.deleteClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteClusterStmt: %w", cerr)
+		}
+	}
+	if q.deleteExpiredHalfLoginsStmt != nil {
+		if cerr := q.deleteExpiredHalfLoginsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredHalfLoginsStmt: %w", cerr)
+		}
+	}
+	if q.deleteExpiredSessionsStmt != nil {
+		if cerr := q.deleteExpiredSessionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteExpiredSessionsStmt: %w", cerr)
+		}
+	}
+	if q.deleteMembersStmt != nil {
+		if cerr := q.deleteMembersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteMembersStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionStmt != nil {
+		if cerr := q.deleteSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionStmt: %w", cerr)
+		}
+	}
+	if q.deleteSessionsButStmt != nil {
+		if cerr := q.deleteSessionsButStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSessionsButStmt: %w", cerr)
+		}
+	}
+	if q.deleteSignInHostStmt != nil {
+		if cerr := q.deleteSignInHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteSignInHostStmt: %w", cerr)
+		}
+	}
+	if q.deleteTemplateStmt != nil {
+		if cerr := q.deleteTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing deleteTemplateStmt: %w", cerr)
+		}
+	}
+	if q.detailOfStmt != nil {
+		if cerr := q.detailOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing detailOfStmt: %w", cerr)
+		}
+	}
+	if q.dismissStepStmt != nil {
+		if cerr := q.dismissStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dismissStepStmt: %w", cerr)
+		}
+	}
+	if q.dropHalfLoginStmt != nil {
+		if cerr := q.dropHalfLoginStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropHalfLoginStmt: %w", cerr)
+		}
+	}
+	if q.dropHalfLoginsStmt != nil {
+		if cerr := q.dropHalfLoginsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropHalfLoginsStmt: %w", cerr)
+		}
+	}
+	if q.dropHalfLoginsOfHostStmt != nil {
+		if cerr := q.dropHalfLoginsOfHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropHalfLoginsOfHostStmt: %w", cerr)
+		}
+	}
+	if q.dropImportStmt != nil {
+		if cerr := q.dropImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropImportStmt: %w", cerr)
+		}
+	}
+	if q.dropImportsOfStmt != nil {
+		if cerr := q.dropImportsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropImportsOfStmt: %w", cerr)
+		}
+	}
+	if q.dropPlansStmt != nil {
+		if cerr := q.dropPlansStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropPlansStmt: %w", cerr)
+		}
+	}
+	if q.dropSealKeysStmt != nil {
+		if cerr := q.dropSealKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropSealKeysStmt: %w", cerr)
+		}
+	}
+	if q.dropSealKeysButStmt != nil {
+		if cerr := q.dropSealKeysButStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing dropSealKeysButStmt: %w", cerr)
+		}
+	}
+	if q.emptySecretsStmt != nil {
+		if cerr := q.emptySecretsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing emptySecretsStmt: %w", cerr)
+		}
+	}
+	if q.endAuditStmt != nil {
+		if cerr := q.endAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endAuditStmt: %w", cerr)
+		}
+	}
+	if q.endStepStmt != nil {
+		if cerr := q.endStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing endStepStmt: %w", cerr)
+		}
+	}
+	if q.finishJobStmt != nil {
+		if cerr := q.finishJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing finishJobStmt: %w", cerr)
+		}
+	}
+	if q.forgetAllTicketsStmt != nil {
+		if cerr := q.forgetAllTicketsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetAllTicketsStmt: %w", cerr)
+		}
+	}
+	if q.forgetTicketStmt != nil {
+		if cerr := q.forgetTicketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetTicketStmt: %w", cerr)
+		}
+	}
+	if q.forgetTicketsOfHostStmt != nil {
+		if cerr := q.forgetTicketsOfHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing forgetTicketsOfHostStmt: %w", cerr)
+		}
+	}
+	if q.freeSubjectStmt != nil {
+		if cerr := q.freeSubjectStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freeSubjectStmt: %w", cerr)
+		}
+	}
+	if q.freeSubjectsStmt != nil {
+		if cerr := q.freeSubjectsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing freeSubjectsStmt: %w", cerr)
+		}
+	}
+	if q.groupsOfJobStmt != nil {
+		if cerr := q.groupsOfJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing groupsOfJobStmt: %w", cerr)
+		}
+	}
+	if q.guestTaskLogOfStmt != nil {
+		if cerr := q.guestTaskLogOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing guestTaskLogOfStmt: %w", cerr)
+		}
+	}
+	if q.guestTasksOfStmt != nil {
+		if cerr := q.guestTasksOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing guestTasksOfStmt: %w", cerr)
+		}
+	}
+	if q.hostAuthorityStmt != nil {
+		if cerr := q.hostAuthorityStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing hostAuthorityStmt: %w", cerr)
+		}
+	}
+	if q.importOfStmt != nil {
+		if cerr := q.importOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing importOfStmt: %w", cerr)
+		}
+	}
+	if q.jobOfStmt != nil {
+		if cerr := q.jobOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing jobOfStmt: %w", cerr)
+		}
+	}
+	if q.jobOnceStmt != nil {
+		if cerr := q.jobOnceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing jobOnceStmt: %w", cerr)
+		}
+	}
+	if q.jobsStmt != nil {
+		if cerr := q.jobsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing jobsStmt: %w", cerr)
+		}
+	}
+	if q.keepGuestTaskStmt != nil {
+		if cerr := q.keepGuestTaskStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keepGuestTaskStmt: %w", cerr)
+		}
+	}
+	if q.keepGuestTaskLogStmt != nil {
+		if cerr := q.keepGuestTaskLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing keepGuestTaskLogStmt: %w", cerr)
+		}
+	}
+	if q.lengthenLogStmt != nil {
+		if cerr := q.lengthenLogStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lengthenLogStmt: %w", cerr)
+		}
+	}
+	if q.linesStmt != nil {
+		if cerr := q.linesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linesStmt: %w", cerr)
+		}
+	}
+	if q.linkBucketStmt != nil {
+		if cerr := q.linkBucketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkBucketStmt: %w", cerr)
+		}
+	}
+	if q.linkedBucketsStmt != nil {
+		if cerr := q.linkedBucketsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkedBucketsStmt: %w", cerr)
+		}
+	}
+	if q.linkedCountsStmt != nil {
+		if cerr := q.linkedCountsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing linkedCountsStmt: %w", cerr)
+		}
+	}
+	if q.lockClusterStmt != nil {
+		if cerr := q.lockClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockClusterStmt: %w", cerr)
+		}
+	}
+	if q.lockEnabledUserStmt != nil {
+		if cerr := q.lockEnabledUserStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing lockEnabledUserStmt: %w", cerr)
+		}
+	}
+	if q.membersOfStmt != nil {
+		if cerr := q.membersOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing membersOfStmt: %w", cerr)
+		}
+	}
+	if q.membersOfClusterStmt != nil {
+		if cerr := q.membersOfClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing membersOfClusterStmt: %w", cerr)
+		}
+	}
+	if q.nextAuditStmt != nil {
+		if cerr := q.nextAuditStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing nextAuditStmt: %w", cerr)
+		}
+	}
+	if q.noteStepStmt != nil {
+		if cerr := q.noteStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noteStepStmt: %w", cerr)
+		}
+	}
+	if q.noteTaskStmt != nil {
+		if cerr := q.noteTaskStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing noteTaskStmt: %w", cerr)
+		}
+	}
+	if q.openGroupsStmt != nil {
+		if cerr := q.openGroupsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openGroupsStmt: %w", cerr)
+		}
+	}
+	if q.openSetUpLinkStmt != nil {
+		if cerr := q.openSetUpLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openSetUpLinkStmt: %w", cerr)
+		}
+	}
+	if q.openStepsStmt != nil {
+		if cerr := q.openStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing openStepsStmt: %w", cerr)
+		}
+	}
+	if q.orderStepStmt != nil {
+		if cerr := q.orderStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing orderStepStmt: %w", cerr)
+		}
+	}
+	if q.ownSummariesStmt != nil {
+		if cerr := q.ownSummariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing ownSummariesStmt: %w", cerr)
+		}
+	}
+	if q.pictureStmt != nil {
+		if cerr := q.pictureStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pictureStmt: %w", cerr)
+		}
+	}
+	if q.picturesStmt != nil {
+		if cerr := q.picturesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing picturesStmt: %w", cerr)
+		}
+	}
+	if q.proveSessionStmt != nil {
+		if cerr := q.proveSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveSessionStmt: %w", cerr)
+		}
+	}
+	if q.proveSessionAnewStmt != nil {
+		if cerr := q.proveSessionAnewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing proveSessionAnewStmt: %w", cerr)
+		}
+	}
+	if q.pruneAttemptsStmt != nil {
+		if cerr := q.pruneAttemptsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneAttemptsStmt: %w", cerr)
+		}
+	}
+	if q.pruneDetailsStmt != nil {
+		if cerr := q.pruneDetailsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneDetailsStmt: %w", cerr)
+		}
+	}
+	if q.pruneGuestTasksStmt != nil {
+		if cerr := q.pruneGuestTasksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneGuestTasksStmt: %w", cerr)
+		}
+	}
+	if q.pruneImportsStmt != nil {
+		if cerr := q.pruneImportsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneImportsStmt: %w", cerr)
+		}
+	}
+	if q.pruneJobsStmt != nil {
+		if cerr := q.pruneJobsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneJobsStmt: %w", cerr)
+		}
+	}
+	if q.pruneLeasesStmt != nil {
+		if cerr := q.pruneLeasesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneLeasesStmt: %w", cerr)
+		}
+	}
+	if q.pruneRevisionsStmt != nil {
+		if cerr := q.pruneRevisionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing pruneRevisionsStmt: %w", cerr)
+		}
+	}
+	if q.putHalfLoginStmt != nil {
+		if cerr := q.putHalfLoginStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putHalfLoginStmt: %w", cerr)
+		}
+	}
+	if q.putImportStmt != nil {
+		if cerr := q.putImportStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putImportStmt: %w", cerr)
+		}
+	}
+	if q.putSetUpLinkStmt != nil {
+		if cerr := q.putSetUpLinkStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putSetUpLinkStmt: %w", cerr)
+		}
+	}
+	if q.putTicketStmt != nil {
+		if cerr := q.putTicketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing putTicketStmt: %w", cerr)
+		}
+	}
+	if q.releaseStmt != nil {
+		if cerr := q.releaseStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing releaseStmt: %w", cerr)
+		}
+	}
+	if q.renameClusterStmt != nil {
+		if cerr := q.renameClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing renameClusterStmt: %w", cerr)
+		}
+	}
+	if q.resealChallengeStmt != nil {
+		if cerr := q.resealChallengeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resealChallengeStmt: %w", cerr)
+		}
+	}
+	if q.resealClusterStmt != nil {
+		if cerr := q.resealClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resealClusterStmt: %w", cerr)
+		}
+	}
+	if q.resealTicketStmt != nil {
+		if cerr := q.resealTicketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing resealTicketStmt: %w", cerr)
+		}
+	}
+	if q.revisionOfStmt != nil {
+		if cerr := q.revisionOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revisionOfStmt: %w", cerr)
+		}
+	}
+	if q.revisionsStmt != nil {
+		if cerr := q.revisionsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing revisionsStmt: %w", cerr)
+		}
+	}
+	if q.saveDetailStmt != nil {
+		if cerr := q.saveDetailStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing saveDetailStmt: %w", cerr)
+		}
+	}
+	if q.savePictureStmt != nil {
+		if cerr := q.savePictureStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing savePictureStmt: %w", cerr)
+		}
+	}
+	if q.sayStepStmt != nil {
+		if cerr := q.sayStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sayStepStmt: %w", cerr)
+		}
+	}
+	if q.sealKeysStmt != nil {
+		if cerr := q.sealKeysStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealKeysStmt: %w", cerr)
+		}
+	}
+	if q.sealedChallengesStmt != nil {
+		if cerr := q.sealedChallengesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedChallengesStmt: %w", cerr)
+		}
+	}
+	if q.sealedClustersStmt != nil {
+		if cerr := q.sealedClustersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedClustersStmt: %w", cerr)
+		}
+	}
+	if q.sealedTicketStmt != nil {
+		if cerr := q.sealedTicketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedTicketStmt: %w", cerr)
+		}
+	}
+	if q.sealedTicketsStmt != nil {
+		if cerr := q.sealedTicketsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sealedTicketsStmt: %w", cerr)
+		}
+	}
+	if q.sessionByTokenStmt != nil {
+		if cerr := q.sessionByTokenStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionByTokenStmt: %w", cerr)
+		}
+	}
+	if q.sessionOwnerStmt != nil {
+		if cerr := q.sessionOwnerStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionOwnerStmt: %w", cerr)
+		}
+	}
+	if q.sessionsOfStmt != nil {
+		if cerr := q.sessionsOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionsOfStmt: %w", cerr)
+		}
+	}
+	if q.sessionsToRenewStmt != nil {
+		if cerr := q.sessionsToRenewStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sessionsToRenewStmt: %w", cerr)
+		}
+	}
+	if q.setAdminStmt != nil {
+		if cerr := q.setAdminStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setAdminStmt: %w", cerr)
+		}
+	}
+	if q.setDefaultNodeStmt != nil {
+		if cerr := q.setDefaultNodeStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setDefaultNodeStmt: %w", cerr)
+		}
+	}
+	if q.setDisabledStmt != nil {
+		if cerr := q.setDisabledStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setDisabledStmt: %w", cerr)
+		}
+	}
+	if q.setHaltStmt != nil {
+		if cerr := q.setHaltStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setHaltStmt: %w", cerr)
+		}
+	}
+	if q.setLabelStmt != nil {
+		if cerr := q.setLabelStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setLabelStmt: %w", cerr)
+		}
+	}
+	if q.setRealmsStmt != nil {
+		if cerr := q.setRealmsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setRealmsStmt: %w", cerr)
+		}
+	}
+	if q.setTemplateSharedStmt != nil {
+		if cerr := q.setTemplateSharedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setTemplateSharedStmt: %w", cerr)
+		}
+	}
+	if q.setTemplateSourceStmt != nil {
+		if cerr := q.setTemplateSourceStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setTemplateSourceStmt: %w", cerr)
+		}
+	}
+	if q.setUpBrowsersStmt != nil {
+		if cerr := q.setUpBrowsersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing setUpBrowsersStmt: %w", cerr)
+		}
+	}
+	if q.sharedSummariesStmt != nil {
+		if cerr := q.sharedSummariesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing sharedSummariesStmt: %w", cerr)
+		}
+	}
+	if q.signInHostStmt != nil {
+		if cerr := q.signInHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing signInHostStmt: %w", cerr)
+		}
+	}
+	if q.signInHostsStmt != nil {
+		if cerr := q.signInHostsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing signInHostsStmt: %w", cerr)
+		}
+	}
+	if q.signedInStmt != nil {
+		if cerr := q.signedInStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing signedInStmt: %w", cerr)
+		}
+	}
+	if q.skipRestStmt != nil {
+		if cerr := q.skipRestStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing skipRestStmt: %w", cerr)
+		}
+	}
+	if q.skipStepStmt != nil {
+		if cerr := q.skipStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing skipStepStmt: %w", cerr)
+		}
+	}
+	if q.stepsStmt != nil {
+		if cerr := q.stepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stepsStmt: %w", cerr)
+		}
+	}
+	if q.stepsOfJobStmt != nil {
+		if cerr := q.stepsOfJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stepsOfJobStmt: %w", cerr)
+		}
+	}
+	if q.stopJobStmt != nil {
+		if cerr := q.stopJobStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing stopJobStmt: %w", cerr)
+		}
+	}
+	if q.swapTicketStmt != nil {
+		if cerr := q.swapTicketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing swapTicketStmt: %w", cerr)
+		}
+	}
+	if q.takeStepStmt != nil {
+		if cerr := q.takeStepStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeStepStmt: %w", cerr)
+		}
+	}
+	if q.takeTryStmt != nil {
+		if cerr := q.takeTryStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takeTryStmt: %w", cerr)
+		}
+	}
+	if q.takenStepsStmt != nil {
+		if cerr := q.takenStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing takenStepsStmt: %w", cerr)
+		}
+	}
+	if q.tallyOfStmt != nil {
+		if cerr := q.tallyOfStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing tallyOfStmt: %w", cerr)
+		}
+	}
+	if q.templateForStmt != nil {
+		if cerr := q.templateForStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templateForStmt: %w", cerr)
+		}
+	}
+	if q.templateIsThereStmt != nil {
+		if cerr := q.templateIsThereStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templateIsThereStmt: %w", cerr)
+		}
+	}
+	if q.templateNamedStmt != nil {
+		if cerr := q.templateNamedStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templateNamedStmt: %w", cerr)
+		}
+	}
+	if q.templateNamesStmt != nil {
+		if cerr := q.templateNamesStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templateNamesStmt: %w", cerr)
+		}
+	}
+	if q.templateWordsStmt != nil {
+		if cerr := q.templateWordsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templateWordsStmt: %w", cerr)
+		}
+	}
+	if q.templatesFromStmt != nil {
+		if cerr := q.templatesFromStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templatesFromStmt: %w", cerr)
+		}
+	}
+	if q.templatesWithWordsStmt != nil {
+		if cerr := q.templatesWithWordsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing templatesWithWordsStmt: %w", cerr)
+		}
+	}
+	if q.touchSessionStmt != nil {
+		if cerr := q.touchSessionStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing touchSessionStmt: %w", cerr)
+		}
+	}
+	if q.trimGuestTasksStmt != nil {
+		if cerr := q.trimGuestTasksStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing trimGuestTasksStmt: %w", cerr)
+		}
+	}
+	if q.unclaimedStepsStmt != nil {
+		if cerr := q.unclaimedStepsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unclaimedStepsStmt: %w", cerr)
+		}
+	}
+	if q.unlinkBucketsStmt != nil {
+		if cerr := q.unlinkBucketsStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing unlinkBucketsStmt: %w", cerr)
+		}
+	}
+	if q.updateBucketStmt != nil {
+		if cerr := q.updateBucketStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateBucketStmt: %w", cerr)
+		}
+	}
+	if q.updateClusterStmt != nil {
+		if cerr := q.updateClusterStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateClusterStmt: %w", cerr)
+		}
+	}
+	if q.updateSignInHostStmt != nil {
+		if cerr := q.updateSignInHostStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateSignInHostStmt: %w", cerr)
+		}
+	}
+	if q.updateTemplateStmt != nil {
+		if cerr := q.updateTemplateStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing updateTemplateStmt: %w", cerr)
+		}
+	}
+	if q.useSetUpStmt != nil {
+		if cerr := q.useSetUpStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing useSetUpStmt: %w", cerr)
+		}
+	}
+	if q.userByIDStmt != nil {
+		if cerr := q.userByIDStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing userByIDStmt: %w", cerr)
+		}
+	}
+	if q.userForStmt != nil {
+		if cerr := q.userForStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing userForStmt: %w", cerr)
+		}
+	}
+	if q.usersStmt != nil {
+		if cerr := q.usersStmt.Close(); cerr != nil {
+			err = fmt.Errorf("error closing usersStmt: %w", cerr)
+		}
+	}
+	return err
+}
+
+func (q *Queries) exec(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (sql.Result, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...)
+	case stmt != nil:
+		return stmt.ExecContext(ctx, args...)
+	default:
+		return q.db.ExecContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) query(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) (*sql.Rows, error) {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryContext(ctx, args...)
+	default:
+		return q.db.QueryContext(ctx, query, args...)
+	}
+}
+
+func (q *Queries) queryRow(ctx context.Context, stmt *sql.Stmt, query string, args ...interface{}) *sql.Row {
+	switch {
+	case stmt != nil && q.tx != nil:
+		return q.tx.StmtContext(ctx, stmt).QueryRowContext(ctx, args...)
+	case stmt != nil:
+		return stmt.QueryRowContext(ctx, args...)
+	default:
+		return q.db.QueryRowContext(ctx, query, args...)
+	}
+}
+
 type Queries struct {
-	db DBTX
+	db                          DBTX
+	tx                          *sql.Tx
+	addAttemptStmt              *sql.Stmt
+	addAuditStmt                *sql.Stmt
+	addLineStmt                 *sql.Stmt
+	addMemberStmt               *sql.Stmt
+	addRevisionStmt             *sql.Stmt
+	addSealKeyStmt              *sql.Stmt
+	addStepStmt                 *sql.Stmt
+	administratorsStmt          *sql.Stmt
+	allClustersStmt             *sql.Stmt
+	allMembersStmt              *sql.Stmt
+	auditEntriesStmt            *sql.Stmt
+	auditFromStmt               *sql.Stmt
+	auditHeadStmt               *sql.Stmt
+	badStepsStmt                *sql.Stmt
+	beginJobStmt                *sql.Stmt
+	bucketIsThereStmt           *sql.Stmt
+	bucketOfStmt                *sql.Stmt
+	bucketUsersStmt             *sql.Stmt
+	bucketWordsStmt             *sql.Stmt
+	bucketsOfStmt               *sql.Stmt
+	busyStepsStmt               *sql.Stmt
+	cancelRestStmt              *sql.Stmt
+	changeJobStmt               *sql.Stmt
+	changeJobOfStmt             *sql.Stmt
+	changedStepsStmt            *sql.Stmt
+	claimStmt                   *sql.Stmt
+	claimSubjectsStmt           *sql.Stmt
+	claimTicketRenewalStmt      *sql.Stmt
+	clearAttemptsStmt           *sql.Stmt
+	clusterOfStmt               *sql.Stmt
+	clustersOfStmt              *sql.Stmt
+	countAttemptsStmt           *sql.Stmt
+	countBucketsStmt            *sql.Stmt
+	countTemplatesStmt          *sql.Stmt
+	createBucketStmt            *sql.Stmt
+	createClusterStmt           *sql.Stmt
+	createJobStmt               *sql.Stmt
+	createSessionStmt           *sql.Stmt
+	createSignInHostStmt        *sql.Stmt
+	createTemplateStmt          *sql.Stmt
+	defaultNodeStmt             *sql.Stmt
+	deleteBucketStmt            *sql.Stmt
+	deleteClusterStmt           *sql.Stmt
+	deleteExpiredHalfLoginsStmt *sql.Stmt
+	deleteExpiredSessionsStmt   *sql.Stmt
+	deleteMembersStmt           *sql.Stmt
+	deleteSessionStmt           *sql.Stmt
+	deleteSessionsButStmt       *sql.Stmt
+	deleteSignInHostStmt        *sql.Stmt
+	deleteTemplateStmt          *sql.Stmt
+	detailOfStmt                *sql.Stmt
+	dismissStepStmt             *sql.Stmt
+	dropHalfLoginStmt           *sql.Stmt
+	dropHalfLoginsStmt          *sql.Stmt
+	dropHalfLoginsOfHostStmt    *sql.Stmt
+	dropImportStmt              *sql.Stmt
+	dropImportsOfStmt           *sql.Stmt
+	dropPlansStmt               *sql.Stmt
+	dropSealKeysStmt            *sql.Stmt
+	dropSealKeysButStmt         *sql.Stmt
+	emptySecretsStmt            *sql.Stmt
+	endAuditStmt                *sql.Stmt
+	endStepStmt                 *sql.Stmt
+	finishJobStmt               *sql.Stmt
+	forgetAllTicketsStmt        *sql.Stmt
+	forgetTicketStmt            *sql.Stmt
+	forgetTicketsOfHostStmt     *sql.Stmt
+	freeSubjectStmt             *sql.Stmt
+	freeSubjectsStmt            *sql.Stmt
+	groupsOfJobStmt             *sql.Stmt
+	guestTaskLogOfStmt          *sql.Stmt
+	guestTasksOfStmt            *sql.Stmt
+	hostAuthorityStmt           *sql.Stmt
+	importOfStmt                *sql.Stmt
+	jobOfStmt                   *sql.Stmt
+	jobOnceStmt                 *sql.Stmt
+	jobsStmt                    *sql.Stmt
+	keepGuestTaskStmt           *sql.Stmt
+	keepGuestTaskLogStmt        *sql.Stmt
+	lengthenLogStmt             *sql.Stmt
+	linesStmt                   *sql.Stmt
+	linkBucketStmt              *sql.Stmt
+	linkedBucketsStmt           *sql.Stmt
+	linkedCountsStmt            *sql.Stmt
+	lockClusterStmt             *sql.Stmt
+	lockEnabledUserStmt         *sql.Stmt
+	membersOfStmt               *sql.Stmt
+	membersOfClusterStmt        *sql.Stmt
+	nextAuditStmt               *sql.Stmt
+	noteStepStmt                *sql.Stmt
+	noteTaskStmt                *sql.Stmt
+	openGroupsStmt              *sql.Stmt
+	openSetUpLinkStmt           *sql.Stmt
+	openStepsStmt               *sql.Stmt
+	orderStepStmt               *sql.Stmt
+	ownSummariesStmt            *sql.Stmt
+	pictureStmt                 *sql.Stmt
+	picturesStmt                *sql.Stmt
+	proveSessionStmt            *sql.Stmt
+	proveSessionAnewStmt        *sql.Stmt
+	pruneAttemptsStmt           *sql.Stmt
+	pruneDetailsStmt            *sql.Stmt
+	pruneGuestTasksStmt         *sql.Stmt
+	pruneImportsStmt            *sql.Stmt
+	pruneJobsStmt               *sql.Stmt
+	pruneLeasesStmt             *sql.Stmt
+	pruneRevisionsStmt          *sql.Stmt
+	putHalfLoginStmt            *sql.Stmt
+	putImportStmt               *sql.Stmt
+	putSetUpLinkStmt            *sql.Stmt
+	putTicketStmt               *sql.Stmt
+	releaseStmt                 *sql.Stmt
+	renameClusterStmt           *sql.Stmt
+	resealChallengeStmt         *sql.Stmt
+	resealClusterStmt           *sql.Stmt
+	resealTicketStmt            *sql.Stmt
+	revisionOfStmt              *sql.Stmt
+	revisionsStmt               *sql.Stmt
+	saveDetailStmt              *sql.Stmt
+	savePictureStmt             *sql.Stmt
+	sayStepStmt                 *sql.Stmt
+	sealKeysStmt                *sql.Stmt
+	sealedChallengesStmt        *sql.Stmt
+	sealedClustersStmt          *sql.Stmt
+	sealedTicketStmt            *sql.Stmt
+	sealedTicketsStmt           *sql.Stmt
+	sessionByTokenStmt          *sql.Stmt
+	sessionOwnerStmt            *sql.Stmt
+	sessionsOfStmt              *sql.Stmt
+	sessionsToRenewStmt         *sql.Stmt
+	setAdminStmt                *sql.Stmt
+	setDefaultNodeStmt          *sql.Stmt
+	setDisabledStmt             *sql.Stmt
+	setHaltStmt                 *sql.Stmt
+	setLabelStmt                *sql.Stmt
+	setRealmsStmt               *sql.Stmt
+	setTemplateSharedStmt       *sql.Stmt
+	setTemplateSourceStmt       *sql.Stmt
+	setUpBrowsersStmt           *sql.Stmt
+	sharedSummariesStmt         *sql.Stmt
+	signInHostStmt              *sql.Stmt
+	signInHostsStmt             *sql.Stmt
+	signedInStmt                *sql.Stmt
+	skipRestStmt                *sql.Stmt
+	skipStepStmt                *sql.Stmt
+	stepsStmt                   *sql.Stmt
+	stepsOfJobStmt              *sql.Stmt
+	stopJobStmt                 *sql.Stmt
+	swapTicketStmt              *sql.Stmt
+	takeStepStmt                *sql.Stmt
+	takeTryStmt                 *sql.Stmt
+	takenStepsStmt              *sql.Stmt
+	tallyOfStmt                 *sql.Stmt
+	templateForStmt             *sql.Stmt
+	templateIsThereStmt         *sql.Stmt
+	templateNamedStmt           *sql.Stmt
+	templateNamesStmt           *sql.Stmt
+	templateWordsStmt           *sql.Stmt
+	templatesFromStmt           *sql.Stmt
+	templatesWithWordsStmt      *sql.Stmt
+	touchSessionStmt            *sql.Stmt
+	trimGuestTasksStmt          *sql.Stmt
+	unclaimedStepsStmt          *sql.Stmt
+	unlinkBucketsStmt           *sql.Stmt
+	updateBucketStmt            *sql.Stmt
+	updateClusterStmt           *sql.Stmt
+	updateSignInHostStmt        *sql.Stmt
+	updateTemplateStmt          *sql.Stmt
+	useSetUpStmt                *sql.Stmt
+	userByIDStmt                *sql.Stmt
+	userForStmt                 *sql.Stmt
+	usersStmt                   *sql.Stmt
 }
 
 func (q *Queries) WithTx(tx *sql.Tx) *Queries {
 	return &Queries{
-		db: tx,
+		db:                          tx,
+		tx:                          tx,
+		addAttemptStmt:              q.addAttemptStmt,
+		addAuditStmt:                q.addAuditStmt,
+		addLineStmt:                 q.addLineStmt,
+		addMemberStmt:               q.addMemberStmt,
+		addRevisionStmt:             q.addRevisionStmt,
+		addSealKeyStmt:              q.addSealKeyStmt,
+		addStepStmt:                 q.addStepStmt,
+		administratorsStmt:          q.administratorsStmt,
+		allClustersStmt:             q.allClustersStmt,
+		allMembersStmt:              q.allMembersStmt,
+		auditEntriesStmt:            q.auditEntriesStmt,
+		auditFromStmt:               q.auditFromStmt,
+		auditHeadStmt:               q.auditHeadStmt,
+		badStepsStmt:                q.badStepsStmt,
+		beginJobStmt:                q.beginJobStmt,
+		bucketIsThereStmt:           q.bucketIsThereStmt,
+		bucketOfStmt:                q.bucketOfStmt,
+		bucketUsersStmt:             q.bucketUsersStmt,
+		bucketWordsStmt:             q.bucketWordsStmt,
+		bucketsOfStmt:               q.bucketsOfStmt,
+		busyStepsStmt:               q.busyStepsStmt,
+		cancelRestStmt:              q.cancelRestStmt,
+		changeJobStmt:               q.changeJobStmt,
+		changeJobOfStmt:             q.changeJobOfStmt,
+		changedStepsStmt:            q.changedStepsStmt,
+		claimStmt:                   q.claimStmt,
+		claimSubjectsStmt:           q.claimSubjectsStmt,
+		claimTicketRenewalStmt:      q.claimTicketRenewalStmt,
+		clearAttemptsStmt:           q.clearAttemptsStmt,
+		clusterOfStmt:               q.clusterOfStmt,
+		clustersOfStmt:              q.clustersOfStmt,
+		countAttemptsStmt:           q.countAttemptsStmt,
+		countBucketsStmt:            q.countBucketsStmt,
+		countTemplatesStmt:          q.countTemplatesStmt,
+		createBucketStmt:            q.createBucketStmt,
+		createClusterStmt:           q.createClusterStmt,
+		createJobStmt:               q.createJobStmt,
+		createSessionStmt:           q.createSessionStmt,
+		createSignInHostStmt:        q.createSignInHostStmt,
+		createTemplateStmt:          q.createTemplateStmt,
+		defaultNodeStmt:             q.defaultNodeStmt,
+		deleteBucketStmt:            q.deleteBucketStmt,
+		deleteClusterStmt:           q.deleteClusterStmt,
+		deleteExpiredHalfLoginsStmt: q.deleteExpiredHalfLoginsStmt,
+		deleteExpiredSessionsStmt:   q.deleteExpiredSessionsStmt,
+		deleteMembersStmt:           q.deleteMembersStmt,
+		deleteSessionStmt:           q.deleteSessionStmt,
+		deleteSessionsButStmt:       q.deleteSessionsButStmt,
+		deleteSignInHostStmt:        q.deleteSignInHostStmt,
+		deleteTemplateStmt:          q.deleteTemplateStmt,
+		detailOfStmt:                q.detailOfStmt,
+		dismissStepStmt:             q.dismissStepStmt,
+		dropHalfLoginStmt:           q.dropHalfLoginStmt,
+		dropHalfLoginsStmt:          q.dropHalfLoginsStmt,
+		dropHalfLoginsOfHostStmt:    q.dropHalfLoginsOfHostStmt,
+		dropImportStmt:              q.dropImportStmt,
+		dropImportsOfStmt:           q.dropImportsOfStmt,
+		dropPlansStmt:               q.dropPlansStmt,
+		dropSealKeysStmt:            q.dropSealKeysStmt,
+		dropSealKeysButStmt:         q.dropSealKeysButStmt,
+		emptySecretsStmt:            q.emptySecretsStmt,
+		endAuditStmt:                q.endAuditStmt,
+		endStepStmt:                 q.endStepStmt,
+		finishJobStmt:               q.finishJobStmt,
+		forgetAllTicketsStmt:        q.forgetAllTicketsStmt,
+		forgetTicketStmt:            q.forgetTicketStmt,
+		forgetTicketsOfHostStmt:     q.forgetTicketsOfHostStmt,
+		freeSubjectStmt:             q.freeSubjectStmt,
+		freeSubjectsStmt:            q.freeSubjectsStmt,
+		groupsOfJobStmt:             q.groupsOfJobStmt,
+		guestTaskLogOfStmt:          q.guestTaskLogOfStmt,
+		guestTasksOfStmt:            q.guestTasksOfStmt,
+		hostAuthorityStmt:           q.hostAuthorityStmt,
+		importOfStmt:                q.importOfStmt,
+		jobOfStmt:                   q.jobOfStmt,
+		jobOnceStmt:                 q.jobOnceStmt,
+		jobsStmt:                    q.jobsStmt,
+		keepGuestTaskStmt:           q.keepGuestTaskStmt,
+		keepGuestTaskLogStmt:        q.keepGuestTaskLogStmt,
+		lengthenLogStmt:             q.lengthenLogStmt,
+		linesStmt:                   q.linesStmt,
+		linkBucketStmt:              q.linkBucketStmt,
+		linkedBucketsStmt:           q.linkedBucketsStmt,
+		linkedCountsStmt:            q.linkedCountsStmt,
+		lockClusterStmt:             q.lockClusterStmt,
+		lockEnabledUserStmt:         q.lockEnabledUserStmt,
+		membersOfStmt:               q.membersOfStmt,
+		membersOfClusterStmt:        q.membersOfClusterStmt,
+		nextAuditStmt:               q.nextAuditStmt,
+		noteStepStmt:                q.noteStepStmt,
+		noteTaskStmt:                q.noteTaskStmt,
+		openGroupsStmt:              q.openGroupsStmt,
+		openSetUpLinkStmt:           q.openSetUpLinkStmt,
+		openStepsStmt:               q.openStepsStmt,
+		orderStepStmt:               q.orderStepStmt,
+		ownSummariesStmt:            q.ownSummariesStmt,
+		pictureStmt:                 q.pictureStmt,
+		picturesStmt:                q.picturesStmt,
+		proveSessionStmt:            q.proveSessionStmt,
+		proveSessionAnewStmt:        q.proveSessionAnewStmt,
+		pruneAttemptsStmt:           q.pruneAttemptsStmt,
+		pruneDetailsStmt:            q.pruneDetailsStmt,
+		pruneGuestTasksStmt:         q.pruneGuestTasksStmt,
+		pruneImportsStmt:            q.pruneImportsStmt,
+		pruneJobsStmt:               q.pruneJobsStmt,
+		pruneLeasesStmt:             q.pruneLeasesStmt,
+		pruneRevisionsStmt:          q.pruneRevisionsStmt,
+		putHalfLoginStmt:            q.putHalfLoginStmt,
+		putImportStmt:               q.putImportStmt,
+		putSetUpLinkStmt:            q.putSetUpLinkStmt,
+		putTicketStmt:               q.putTicketStmt,
+		releaseStmt:                 q.releaseStmt,
+		renameClusterStmt:           q.renameClusterStmt,
+		resealChallengeStmt:         q.resealChallengeStmt,
+		resealClusterStmt:           q.resealClusterStmt,
+		resealTicketStmt:            q.resealTicketStmt,
+		revisionOfStmt:              q.revisionOfStmt,
+		revisionsStmt:               q.revisionsStmt,
+		saveDetailStmt:              q.saveDetailStmt,
+		savePictureStmt:             q.savePictureStmt,
+		sayStepStmt:                 q.sayStepStmt,
+		sealKeysStmt:                q.sealKeysStmt,
+		sealedChallengesStmt:        q.sealedChallengesStmt,
+		sealedClustersStmt:          q.sealedClustersStmt,
+		sealedTicketStmt:            q.sealedTicketStmt,
+		sealedTicketsStmt:           q.sealedTicketsStmt,
+		sessionByTokenStmt:          q.sessionByTokenStmt,
+		sessionOwnerStmt:            q.sessionOwnerStmt,
+		sessionsOfStmt:              q.sessionsOfStmt,
+		sessionsToRenewStmt:         q.sessionsToRenewStmt,
+		setAdminStmt:                q.setAdminStmt,
+		setDefaultNodeStmt:          q.setDefaultNodeStmt,
+		setDisabledStmt:             q.setDisabledStmt,
+		setHaltStmt:                 q.setHaltStmt,
+		setLabelStmt:                q.setLabelStmt,
+		setRealmsStmt:               q.setRealmsStmt,
+		setTemplateSharedStmt:       q.setTemplateSharedStmt,
+		setTemplateSourceStmt:       q.setTemplateSourceStmt,
+		setUpBrowsersStmt:           q.setUpBrowsersStmt,
+		sharedSummariesStmt:         q.sharedSummariesStmt,
+		signInHostStmt:              q.signInHostStmt,
+		signInHostsStmt:             q.signInHostsStmt,
+		signedInStmt:                q.signedInStmt,
+		skipRestStmt:                q.skipRestStmt,
+		skipStepStmt:                q.skipStepStmt,
+		stepsStmt:                   q.stepsStmt,
+		stepsOfJobStmt:              q.stepsOfJobStmt,
+		stopJobStmt:                 q.stopJobStmt,
+		swapTicketStmt:              q.swapTicketStmt,
+		takeStepStmt:                q.takeStepStmt,
+		takeTryStmt:                 q.takeTryStmt,
+		takenStepsStmt:              q.takenStepsStmt,
+		tallyOfStmt:                 q.tallyOfStmt,
+		templateForStmt:             q.templateForStmt,
+		templateIsThereStmt:         q.templateIsThereStmt,
+		templateNamedStmt:           q.templateNamedStmt,
+		templateNamesStmt:           q.templateNamesStmt,
+		templateWordsStmt:           q.templateWordsStmt,
+		templatesFromStmt:           q.templatesFromStmt,
+		templatesWithWordsStmt:      q.templatesWithWordsStmt,
+		touchSessionStmt:            q.touchSessionStmt,
+		trimGuestTasksStmt:          q.trimGuestTasksStmt,
+		unclaimedStepsStmt:          q.unclaimedStepsStmt,
+		unlinkBucketsStmt:           q.unlinkBucketsStmt,
+		updateBucketStmt:            q.updateBucketStmt,
+		updateClusterStmt:           q.updateClusterStmt,
+		updateSignInHostStmt:        q.updateSignInHostStmt,
+		updateTemplateStmt:          q.updateTemplateStmt,
+		useSetUpStmt:                q.useSetUpStmt,
+		userByIDStmt:                q.userByIDStmt,
+		userForStmt:                 q.userForStmt,
+		usersStmt:                   q.usersStmt,
 	}
 }

@@ -21,7 +21,7 @@ type DetailOfParams struct {
 }
 
 func (q *Queries) DetailOf(ctx context.Context, arg DetailOfParams) ([]byte, error) {
-	row := q.db.QueryRowContext(ctx, detailOf, arg.Owner, arg.ClusterID, arg.Vmid)
+	row := q.queryRow(ctx, q.detailOfStmt, detailOf, arg.Owner, arg.ClusterID, arg.Vmid)
 	var data []byte
 	err := row.Scan(&data)
 	return data, err
@@ -45,7 +45,7 @@ type GuestTaskLogOfRow struct {
 }
 
 func (q *Queries) GuestTaskLogOf(ctx context.Context, arg GuestTaskLogOfParams) (GuestTaskLogOfRow, error) {
-	row := q.db.QueryRowContext(ctx, guestTaskLogOf,
+	row := q.queryRow(ctx, q.guestTaskLogOfStmt, guestTaskLogOf,
 		arg.Owner,
 		arg.ClusterID,
 		arg.Vmid,
@@ -82,7 +82,7 @@ type GuestTasksOfRow struct {
 }
 
 func (q *Queries) GuestTasksOf(ctx context.Context, arg GuestTasksOfParams) ([]GuestTasksOfRow, error) {
-	rows, err := q.db.QueryContext(ctx, guestTasksOf, arg.Owner, arg.ClusterID, arg.Vmid)
+	rows, err := q.query(ctx, q.guestTasksOfStmt, guestTasksOf, arg.Owner, arg.ClusterID, arg.Vmid)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +137,7 @@ type KeepGuestTaskParams struct {
 
 // What is known of the end stays: a list may be older than the one before.
 func (q *Queries) KeepGuestTask(ctx context.Context, arg KeepGuestTaskParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, keepGuestTask,
+	result, err := q.exec(ctx, q.keepGuestTaskStmt, keepGuestTask,
 		arg.ClusterID,
 		arg.Vmid,
 		arg.Upid,
@@ -172,7 +172,7 @@ type KeepGuestTaskLogParams struct {
 }
 
 func (q *Queries) KeepGuestTaskLog(ctx context.Context, arg KeepGuestTaskLogParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, keepGuestTaskLog,
+	result, err := q.exec(ctx, q.keepGuestTaskLogStmt, keepGuestTaskLog,
 		arg.Log,
 		arg.LogAt,
 		arg.ClusterID,
@@ -191,7 +191,7 @@ DELETE FROM details WHERE seen_at < $1
 `
 
 func (q *Queries) PruneDetails(ctx context.Context, seenAt int64) error {
-	_, err := q.db.ExecContext(ctx, pruneDetails, seenAt)
+	_, err := q.exec(ctx, q.pruneDetailsStmt, pruneDetails, seenAt)
 	return err
 }
 
@@ -200,7 +200,7 @@ DELETE FROM guest_tasks WHERE started_at < $1
 `
 
 func (q *Queries) PruneGuestTasks(ctx context.Context, startedAt int64) error {
-	_, err := q.db.ExecContext(ctx, pruneGuestTasks, startedAt)
+	_, err := q.exec(ctx, q.pruneGuestTasksStmt, pruneGuestTasks, startedAt)
 	return err
 }
 
@@ -218,7 +218,7 @@ type SaveDetailParams struct {
 }
 
 func (q *Queries) SaveDetail(ctx context.Context, arg SaveDetailParams) error {
-	_, err := q.db.ExecContext(ctx, saveDetail,
+	_, err := q.exec(ctx, q.saveDetailStmt, saveDetail,
 		arg.ClusterID,
 		arg.Vmid,
 		arg.Data,
@@ -241,6 +241,6 @@ type TrimGuestTasksParams struct {
 }
 
 func (q *Queries) TrimGuestTasks(ctx context.Context, arg TrimGuestTasksParams) error {
-	_, err := q.db.ExecContext(ctx, trimGuestTasks, arg.ClusterID, arg.Vmid, arg.Most)
+	_, err := q.exec(ctx, q.trimGuestTasksStmt, trimGuestTasks, arg.ClusterID, arg.Vmid, arg.Most)
 	return err
 }

@@ -27,7 +27,7 @@ type CreateSignInHostParams struct {
 }
 
 func (q *Queries) CreateSignInHost(ctx context.Context, arg CreateSignInHostParams) error {
-	_, err := q.db.ExecContext(ctx, createSignInHost,
+	_, err := q.exec(ctx, q.createSignInHostStmt, createSignInHost,
 		arg.ID,
 		arg.Name,
 		arg.NameKey,
@@ -46,7 +46,7 @@ DELETE FROM sign_in_hosts WHERE id = $1
 `
 
 func (q *Queries) DeleteSignInHost(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteSignInHost, id)
+	result, err := q.exec(ctx, q.deleteSignInHostStmt, deleteSignInHost, id)
 	if err != nil {
 		return 0, err
 	}
@@ -58,7 +58,7 @@ DELETE FROM half_logins WHERE host_id = $1
 `
 
 func (q *Queries) DropHalfLoginsOfHost(ctx context.Context, hostID string) error {
-	_, err := q.db.ExecContext(ctx, dropHalfLoginsOfHost, hostID)
+	_, err := q.exec(ctx, q.dropHalfLoginsOfHostStmt, dropHalfLoginsOfHost, hostID)
 	return err
 }
 
@@ -68,7 +68,7 @@ WHERE user_id IN (SELECT u.id FROM users u WHERE u.host_id = $1)
 `
 
 func (q *Queries) ForgetTicketsOfHost(ctx context.Context, hostID string) error {
-	_, err := q.db.ExecContext(ctx, forgetTicketsOfHost, hostID)
+	_, err := q.exec(ctx, q.forgetTicketsOfHostStmt, forgetTicketsOfHost, hostID)
 	return err
 }
 
@@ -83,7 +83,7 @@ type SetRealmsParams struct {
 }
 
 func (q *Queries) SetRealms(ctx context.Context, arg SetRealmsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setRealms, arg.ID, arg.Realms, arg.RealmsAt)
+	result, err := q.exec(ctx, q.setRealmsStmt, setRealms, arg.ID, arg.Realms, arg.RealmsAt)
 	if err != nil {
 		return 0, err
 	}
@@ -95,7 +95,7 @@ SELECT id, name, name_key, authority, policy, realms, realms_at, created_at, upd
 `
 
 func (q *Queries) SignInHost(ctx context.Context, id string) (SignInHost, error) {
-	row := q.db.QueryRowContext(ctx, signInHost, id)
+	row := q.queryRow(ctx, q.signInHostStmt, signInHost, id)
 	var i SignInHost
 	err := row.Scan(
 		&i.ID,
@@ -116,7 +116,7 @@ SELECT id, name, name_key, authority, policy, realms, realms_at, created_at, upd
 `
 
 func (q *Queries) SignInHosts(ctx context.Context) ([]SignInHost, error) {
-	rows, err := q.db.QueryContext(ctx, signInHosts)
+	rows, err := q.query(ctx, q.signInHostsStmt, signInHosts)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ type UpdateSignInHostParams struct {
 }
 
 func (q *Queries) UpdateSignInHost(ctx context.Context, arg UpdateSignInHostParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateSignInHost,
+	result, err := q.exec(ctx, q.updateSignInHostStmt, updateSignInHost,
 		arg.ID,
 		arg.Name,
 		arg.NameKey,

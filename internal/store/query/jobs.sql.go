@@ -23,7 +23,7 @@ type AddLineParams struct {
 }
 
 func (q *Queries) AddLine(ctx context.Context, arg AddLineParams) error {
-	_, err := q.db.ExecContext(ctx, addLine,
+	_, err := q.exec(ctx, q.addLineStmt, addLine,
 		arg.JobID,
 		arg.N,
 		arg.Line,
@@ -58,7 +58,7 @@ type AddStepParams struct {
 }
 
 func (q *Queries) AddStep(ctx context.Context, arg AddStepParams) error {
-	_, err := q.db.ExecContext(ctx, addStep,
+	_, err := q.exec(ctx, q.addStepStmt, addStep,
 		arg.JobID,
 		arg.N,
 		arg.Owner,
@@ -92,7 +92,7 @@ type BadStepsParams struct {
 }
 
 func (q *Queries) BadSteps(ctx context.Context, arg BadStepsParams) ([]JobStep, error) {
-	rows, err := q.db.QueryContext(ctx, badSteps, arg.Owner, arg.Since)
+	rows, err := q.query(ctx, q.badStepsStmt, badSteps, arg.Owner, arg.Since)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ type BeginJobParams struct {
 }
 
 func (q *Queries) BeginJob(ctx context.Context, arg BeginJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, beginJob,
+	result, err := q.exec(ctx, q.beginJobStmt, beginJob,
 		arg.Owner,
 		arg.ID,
 		arg.StartedAt,
@@ -187,7 +187,7 @@ type BusyStepsRow struct {
 }
 
 func (q *Queries) BusySteps(ctx context.Context, owner string) ([]BusyStepsRow, error) {
-	rows, err := q.db.QueryContext(ctx, busySteps, owner)
+	rows, err := q.query(ctx, q.busyStepsStmt, busySteps, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ type CancelRestParams struct {
 }
 
 func (q *Queries) CancelRest(ctx context.Context, arg CancelRestParams) error {
-	_, err := q.db.ExecContext(ctx, cancelRest,
+	_, err := q.exec(ctx, q.cancelRestStmt, cancelRest,
 		arg.JobID,
 		arg.Detail,
 		arg.EndedAt,
@@ -252,7 +252,7 @@ UPDATE jobs SET rev = rev + 1 WHERE id = $1 RETURNING rev
 // The number of a change that a page shows. It holds the job's row until the
 // transaction ends, on either engine, so that the changes of a job are seen in their order.
 func (q *Queries) ChangeJob(ctx context.Context, id string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, changeJob, id)
+	row := q.queryRow(ctx, q.changeJobStmt, changeJob, id)
 	var rev int64
 	err := row.Scan(&rev)
 	return rev, err
@@ -268,7 +268,7 @@ type ChangeJobOfParams struct {
 }
 
 func (q *Queries) ChangeJobOf(ctx context.Context, arg ChangeJobOfParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, changeJobOf, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.changeJobOfStmt, changeJobOf, arg.Owner, arg.ID)
 	var rev int64
 	err := row.Scan(&rev)
 	return rev, err
@@ -291,7 +291,7 @@ type ChangedStepsParams struct {
 
 // The plus keeps SQLite from the index by n: few have changed.
 func (q *Queries) ChangedSteps(ctx context.Context, arg ChangedStepsParams) ([]JobStep, error) {
-	rows, err := q.db.QueryContext(ctx, changedSteps,
+	rows, err := q.query(ctx, q.changedStepsStmt, changedSteps,
 		arg.Owner,
 		arg.JobID,
 		arg.Since,
@@ -352,7 +352,7 @@ ON CONFLICT (subject) DO NOTHING
 `
 
 func (q *Queries) ClaimSubjects(ctx context.Context, jobID string) error {
-	_, err := q.db.ExecContext(ctx, claimSubjects, jobID)
+	_, err := q.exec(ctx, q.claimSubjectsStmt, claimSubjects, jobID)
 	return err
 }
 
@@ -380,7 +380,7 @@ type CreateJobParams struct {
 }
 
 func (q *Queries) CreateJob(ctx context.Context, arg CreateJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, createJob,
+	result, err := q.exec(ctx, q.createJobStmt, createJob,
 		arg.ID,
 		arg.Owner,
 		arg.Once,
@@ -416,7 +416,7 @@ type DismissStepParams struct {
 }
 
 func (q *Queries) DismissStep(ctx context.Context, arg DismissStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dismissStep,
+	result, err := q.exec(ctx, q.dismissStepStmt, dismissStep,
 		arg.Now,
 		arg.Rev,
 		arg.Owner,
@@ -442,7 +442,7 @@ type DropPlansParams struct {
 
 // Forgets an owner's plans but the newest so many.
 func (q *Queries) DropPlans(ctx context.Context, arg DropPlansParams) error {
-	_, err := q.db.ExecContext(ctx, dropPlans, arg.Owner, arg.OfOwner, arg.Keep)
+	_, err := q.exec(ctx, q.dropPlansStmt, dropPlans, arg.Owner, arg.OfOwner, arg.Keep)
 	return err
 }
 
@@ -463,7 +463,7 @@ type EndStepParams struct {
 }
 
 func (q *Queries) EndStep(ctx context.Context, arg EndStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, endStep,
+	result, err := q.exec(ctx, q.endStepStmt, endStep,
 		arg.State,
 		arg.Detail,
 		arg.Problem,
@@ -490,7 +490,7 @@ type FinishJobParams struct {
 }
 
 func (q *Queries) FinishJob(ctx context.Context, arg FinishJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, finishJob, arg.ID, arg.EndedAt)
+	result, err := q.exec(ctx, q.finishJobStmt, finishJob, arg.ID, arg.EndedAt)
 	if err != nil {
 		return 0, err
 	}
@@ -510,7 +510,7 @@ type FreeSubjectParams struct {
 }
 
 func (q *Queries) FreeSubject(ctx context.Context, arg FreeSubjectParams) error {
-	_, err := q.db.ExecContext(ctx, freeSubject, arg.Subject, arg.JobID, arg.Owner)
+	_, err := q.exec(ctx, q.freeSubjectStmt, freeSubject, arg.Subject, arg.JobID, arg.Owner)
 	return err
 }
 
@@ -527,7 +527,7 @@ type FreeSubjectsParams struct {
 
 // The owner is named for the index by subject: a job may have claimed many thousands.
 func (q *Queries) FreeSubjects(ctx context.Context, arg FreeSubjectsParams) error {
-	_, err := q.db.ExecContext(ctx, freeSubjects, arg.JobID, arg.Owner)
+	_, err := q.exec(ctx, q.freeSubjectsStmt, freeSubjects, arg.JobID, arg.Owner)
 	return err
 }
 
@@ -541,7 +541,7 @@ type GroupsOfJobParams struct {
 }
 
 func (q *Queries) GroupsOfJob(ctx context.Context, arg GroupsOfJobParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, groupsOfJob, arg.Owner, arg.JobID)
+	rows, err := q.query(ctx, q.groupsOfJobStmt, groupsOfJob, arg.Owner, arg.JobID)
 	if err != nil {
 		return nil, err
 	}
@@ -573,7 +573,7 @@ type JobOfParams struct {
 }
 
 func (q *Queries) JobOf(ctx context.Context, arg JobOfParams) (Job, error) {
-	row := q.db.QueryRowContext(ctx, jobOf, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.jobOfStmt, jobOf, arg.Owner, arg.ID)
 	var i Job
 	err := row.Scan(
 		&i.ID,
@@ -606,7 +606,7 @@ type JobOnceParams struct {
 }
 
 func (q *Queries) JobOnce(ctx context.Context, arg JobOnceParams) (Job, error) {
-	row := q.db.QueryRowContext(ctx, jobOnce, arg.Owner, arg.Once)
+	row := q.queryRow(ctx, q.jobOnceStmt, jobOnce, arg.Owner, arg.Once)
 	var i Job
 	err := row.Scan(
 		&i.ID,
@@ -654,7 +654,7 @@ type JobsParams struct {
 }
 
 func (q *Queries) Jobs(ctx context.Context, arg JobsParams) ([]Job, error) {
-	rows, err := q.db.QueryContext(ctx, jobs,
+	rows, err := q.query(ctx, q.jobsStmt, jobs,
 		arg.Owner,
 		arg.Before,
 		arg.Kind,
@@ -722,7 +722,7 @@ type LengthenLogRow struct {
 }
 
 func (q *Queries) LengthenLog(ctx context.Context, arg LengthenLogParams) (LengthenLogRow, error) {
-	row := q.db.QueryRowContext(ctx, lengthenLog,
+	row := q.queryRow(ctx, q.lengthenLogStmt, lengthenLog,
 		arg.Lines,
 		arg.Bytes,
 		arg.JobID,
@@ -756,7 +756,7 @@ type LinesRow struct {
 }
 
 func (q *Queries) Lines(ctx context.Context, arg LinesParams) ([]LinesRow, error) {
-	rows, err := q.db.QueryContext(ctx, lines,
+	rows, err := q.query(ctx, q.linesStmt, lines,
 		arg.JobID,
 		arg.N,
 		arg.After,
@@ -797,7 +797,7 @@ type NoteStepParams struct {
 }
 
 func (q *Queries) NoteStep(ctx context.Context, arg NoteStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, noteStep,
+	result, err := q.exec(ctx, q.noteStepStmt, noteStep,
 		arg.Memo,
 		arg.JobID,
 		arg.N,
@@ -824,7 +824,7 @@ type NoteTaskParams struct {
 }
 
 func (q *Queries) NoteTask(ctx context.Context, arg NoteTaskParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, noteTask,
+	result, err := q.exec(ctx, q.noteTaskStmt, noteTask,
 		arg.Memo,
 		arg.Upid,
 		arg.Rev,
@@ -844,7 +844,7 @@ WHERE j.state = 'running' AND s.state IN ('waiting', 'active')
 `
 
 func (q *Queries) OpenGroups(ctx context.Context) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, openGroups)
+	rows, err := q.query(ctx, q.openGroupsStmt, openGroups)
 	if err != nil {
 		return nil, err
 	}
@@ -906,7 +906,7 @@ type OpenStepsRow struct {
 }
 
 func (q *Queries) OpenSteps(ctx context.Context, groupID string) ([]OpenStepsRow, error) {
-	rows, err := q.db.QueryContext(ctx, openSteps, groupID)
+	rows, err := q.query(ctx, q.openStepsStmt, openSteps, groupID)
 	if err != nil {
 		return nil, err
 	}
@@ -975,7 +975,7 @@ type OrderStepParams struct {
 
 // Moves a step that waits, for the step "by" of the same job, which the holder has.
 func (q *Queries) OrderStep(ctx context.Context, arg OrderStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, orderStep,
+	result, err := q.exec(ctx, q.orderStepStmt, orderStep,
 		arg.Wave,
 		arg.JobID,
 		arg.N,
@@ -999,7 +999,7 @@ type PruneJobsParams struct {
 }
 
 func (q *Queries) PruneJobs(ctx context.Context, arg PruneJobsParams) error {
-	_, err := q.db.ExecContext(ctx, pruneJobs, arg.Before, arg.PlansBefore)
+	_, err := q.exec(ctx, q.pruneJobsStmt, pruneJobs, arg.Before, arg.PlansBefore)
 	return err
 }
 
@@ -1017,7 +1017,7 @@ type SayStepParams struct {
 }
 
 func (q *Queries) SayStep(ctx context.Context, arg SayStepParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, sayStep,
+	result, err := q.exec(ctx, q.sayStepStmt, sayStep,
 		arg.Detail,
 		arg.Rev,
 		arg.JobID,
@@ -1042,7 +1042,7 @@ type SkipRestParams struct {
 }
 
 func (q *Queries) SkipRest(ctx context.Context, arg SkipRestParams) error {
-	_, err := q.db.ExecContext(ctx, skipRest,
+	_, err := q.exec(ctx, q.skipRestStmt, skipRest,
 		arg.JobID,
 		arg.Detail,
 		arg.EndedAt,
@@ -1066,7 +1066,7 @@ type SkipStepParams struct {
 }
 
 func (q *Queries) SkipStep(ctx context.Context, arg SkipStepParams) error {
-	_, err := q.db.ExecContext(ctx, skipStep,
+	_, err := q.exec(ctx, q.skipStepStmt, skipStep,
 		arg.Detail,
 		arg.Problem,
 		arg.Now,
@@ -1103,7 +1103,7 @@ type StepsParams struct {
 }
 
 func (q *Queries) Steps(ctx context.Context, arg StepsParams) ([]JobStep, error) {
-	rows, err := q.db.QueryContext(ctx, steps,
+	rows, err := q.query(ctx, q.stepsStmt, steps,
 		arg.Owner,
 		arg.Before,
 		arg.Subject,
@@ -1179,7 +1179,7 @@ type StepsOfJobParams struct {
 }
 
 func (q *Queries) StepsOfJob(ctx context.Context, arg StepsOfJobParams) ([]JobStep, error) {
-	rows, err := q.db.QueryContext(ctx, stepsOfJob,
+	rows, err := q.query(ctx, q.stepsOfJobStmt, stepsOfJob,
 		arg.Owner,
 		arg.JobID,
 		arg.First,
@@ -1245,7 +1245,7 @@ type StopJobParams struct {
 }
 
 func (q *Queries) StopJob(ctx context.Context, arg StopJobParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, stopJob, arg.Owner, arg.ID, arg.StopAt)
+	result, err := q.exec(ctx, q.stopJobStmt, stopJob, arg.Owner, arg.ID, arg.StopAt)
 	if err != nil {
 		return 0, err
 	}
@@ -1268,7 +1268,7 @@ type TakeStepParams struct {
 }
 
 func (q *Queries) TakeStep(ctx context.Context, arg TakeStepParams) (JobStep, error) {
-	row := q.db.QueryRowContext(ctx, takeStep,
+	row := q.queryRow(ctx, q.takeStepStmt, takeStep,
 		arg.Holder,
 		arg.Rev,
 		arg.Now,
@@ -1325,7 +1325,7 @@ type TakenStepsRow struct {
 
 // The steps of a job whose subject another job works on, with a step of that one.
 func (q *Queries) TakenSteps(ctx context.Context, jobID string) ([]TakenStepsRow, error) {
-	rows, err := q.db.QueryContext(ctx, takenSteps, jobID)
+	rows, err := q.query(ctx, q.takenStepsStmt, takenSteps, jobID)
 	if err != nil {
 		return nil, err
 	}
@@ -1365,7 +1365,7 @@ type TallyOfRow struct {
 }
 
 func (q *Queries) TallyOf(ctx context.Context, jobID string) ([]TallyOfRow, error) {
-	rows, err := q.db.QueryContext(ctx, tallyOf, jobID)
+	rows, err := q.query(ctx, q.tallyOfStmt, tallyOf, jobID)
 	if err != nil {
 		return nil, err
 	}
@@ -1394,7 +1394,7 @@ SELECT COUNT(*) FROM job_steps s WHERE s.job_id = $1 AND s.state = 'waiting' AND
 
 // Steps that wait without a claim: whoever had it freed it a moment ago.
 func (q *Queries) UnclaimedSteps(ctx context.Context, jobID string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, unclaimedSteps, jobID)
+	row := q.queryRow(ctx, q.unclaimedStepsStmt, unclaimedSteps, jobID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err

@@ -20,7 +20,7 @@ type AddSealKeyParams struct {
 }
 
 func (q *Queries) AddSealKey(ctx context.Context, arg AddSealKeyParams) error {
-	_, err := q.db.ExecContext(ctx, addSealKey, arg.ID, arg.Canary, arg.CreatedAt)
+	_, err := q.exec(ctx, q.addSealKeyStmt, addSealKey, arg.ID, arg.Canary, arg.CreatedAt)
 	return err
 }
 
@@ -29,7 +29,7 @@ DELETE FROM half_logins
 `
 
 func (q *Queries) DropHalfLogins(ctx context.Context) error {
-	_, err := q.db.ExecContext(ctx, dropHalfLogins)
+	_, err := q.exec(ctx, q.dropHalfLoginsStmt, dropHalfLogins)
 	return err
 }
 
@@ -38,7 +38,7 @@ DELETE FROM seal_keys
 `
 
 func (q *Queries) DropSealKeys(ctx context.Context) error {
-	_, err := q.db.ExecContext(ctx, dropSealKeys)
+	_, err := q.exec(ctx, q.dropSealKeysStmt, dropSealKeys)
 	return err
 }
 
@@ -47,7 +47,7 @@ DELETE FROM seal_keys WHERE id <> $1
 `
 
 func (q *Queries) DropSealKeysBut(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dropSealKeysBut, id)
+	result, err := q.exec(ctx, q.dropSealKeysButStmt, dropSealKeysBut, id)
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ UPDATE clusters SET secret = $1
 `
 
 func (q *Queries) EmptySecrets(ctx context.Context, nothing []byte) (int64, error) {
-	result, err := q.db.ExecContext(ctx, emptySecrets, nothing)
+	result, err := q.exec(ctx, q.emptySecretsStmt, emptySecrets, nothing)
 	if err != nil {
 		return 0, err
 	}
@@ -71,7 +71,7 @@ UPDATE sessions SET ticket = NULL, ticket_at = 0, ticket_version = ticket_versio
 `
 
 func (q *Queries) ForgetAllTickets(ctx context.Context) error {
-	_, err := q.db.ExecContext(ctx, forgetAllTickets)
+	_, err := q.exec(ctx, q.forgetAllTicketsStmt, forgetAllTickets)
 	return err
 }
 
@@ -86,7 +86,7 @@ type ResealChallengeParams struct {
 }
 
 func (q *Queries) ResealChallenge(ctx context.Context, arg ResealChallengeParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, resealChallenge, arg.Hash, arg.Sealed, arg.Before)
+	result, err := q.exec(ctx, q.resealChallengeStmt, resealChallenge, arg.Hash, arg.Sealed, arg.Before)
 	if err != nil {
 		return 0, err
 	}
@@ -104,7 +104,7 @@ type ResealClusterParams struct {
 }
 
 func (q *Queries) ResealCluster(ctx context.Context, arg ResealClusterParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, resealCluster, arg.ID, arg.Sealed, arg.Before)
+	result, err := q.exec(ctx, q.resealClusterStmt, resealCluster, arg.ID, arg.Sealed, arg.Before)
 	if err != nil {
 		return 0, err
 	}
@@ -122,7 +122,7 @@ type ResealTicketParams struct {
 }
 
 func (q *Queries) ResealTicket(ctx context.Context, arg ResealTicketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, resealTicket, arg.ID, arg.Sealed, arg.Before)
+	result, err := q.exec(ctx, q.resealTicketStmt, resealTicket, arg.ID, arg.Sealed, arg.Before)
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +134,7 @@ SELECT id, canary, created_at FROM seal_keys ORDER BY created_at, id
 `
 
 func (q *Queries) SealKeys(ctx context.Context) ([]SealKey, error) {
-	rows, err := q.db.QueryContext(ctx, sealKeys)
+	rows, err := q.query(ctx, q.sealKeysStmt, sealKeys)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ type SealedChallengesRow struct {
 }
 
 func (q *Queries) SealedChallenges(ctx context.Context) ([]SealedChallengesRow, error) {
-	rows, err := q.db.QueryContext(ctx, sealedChallenges)
+	rows, err := q.query(ctx, q.sealedChallengesStmt, sealedChallenges)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ type SealedClustersRow struct {
 }
 
 func (q *Queries) SealedClusters(ctx context.Context) ([]SealedClustersRow, error) {
-	rows, err := q.db.QueryContext(ctx, sealedClusters)
+	rows, err := q.query(ctx, q.sealedClustersStmt, sealedClusters)
 	if err != nil {
 		return nil, err
 	}
@@ -254,7 +254,7 @@ type SealedTicketsRow struct {
 }
 
 func (q *Queries) SealedTickets(ctx context.Context) ([]SealedTicketsRow, error) {
-	rows, err := q.db.QueryContext(ctx, sealedTickets)
+	rows, err := q.query(ctx, q.sealedTicketsStmt, sealedTickets)
 	if err != nil {
 		return nil, err
 	}

@@ -22,7 +22,7 @@ type ClaimTicketRenewalParams struct {
 }
 
 func (q *Queries) ClaimTicketRenewal(ctx context.Context, arg ClaimTicketRenewalParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, claimTicketRenewal,
+	result, err := q.exec(ctx, q.claimTicketRenewalStmt, claimTicketRenewal,
 		arg.ID,
 		arg.TicketVersion,
 		arg.Until,
@@ -56,7 +56,7 @@ type CreateSessionParams struct {
 }
 
 func (q *Queries) CreateSession(ctx context.Context, arg CreateSessionParams) error {
-	_, err := q.db.ExecContext(ctx, createSession,
+	_, err := q.exec(ctx, q.createSessionStmt, createSession,
 		arg.ID,
 		arg.TokenHash,
 		arg.UserID,
@@ -78,7 +78,7 @@ DELETE FROM half_logins WHERE expires_at <= $1
 `
 
 func (q *Queries) DeleteExpiredHalfLogins(ctx context.Context, expiresAt int64) error {
-	_, err := q.db.ExecContext(ctx, deleteExpiredHalfLogins, expiresAt)
+	_, err := q.exec(ctx, q.deleteExpiredHalfLoginsStmt, deleteExpiredHalfLogins, expiresAt)
 	return err
 }
 
@@ -92,7 +92,7 @@ type DeleteExpiredSessionsParams struct {
 }
 
 func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteExpiredSessions, arg.Now, arg.IdleSince)
+	result, err := q.exec(ctx, q.deleteExpiredSessionsStmt, deleteExpiredSessions, arg.Now, arg.IdleSince)
 	if err != nil {
 		return 0, err
 	}
@@ -109,7 +109,7 @@ type DeleteSessionParams struct {
 }
 
 func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteSession, arg.UserID, arg.ID)
+	result, err := q.exec(ctx, q.deleteSessionStmt, deleteSession, arg.UserID, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -126,7 +126,7 @@ type DeleteSessionsButParams struct {
 }
 
 func (q *Queries) DeleteSessionsBut(ctx context.Context, arg DeleteSessionsButParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteSessionsBut, arg.UserID, arg.ID)
+	result, err := q.exec(ctx, q.deleteSessionsButStmt, deleteSessionsBut, arg.UserID, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -138,7 +138,7 @@ UPDATE sessions SET ticket = NULL, ticket_at = 0, ticket_version = ticket_versio
 `
 
 func (q *Queries) ForgetTicket(ctx context.Context, id string) error {
-	_, err := q.db.ExecContext(ctx, forgetTicket, id)
+	_, err := q.exec(ctx, q.forgetTicketStmt, forgetTicket, id)
 	return err
 }
 
@@ -152,7 +152,7 @@ type ProveSessionParams struct {
 }
 
 func (q *Queries) ProveSession(ctx context.Context, arg ProveSessionParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, proveSession, arg.ID, arg.ProofAt)
+	result, err := q.exec(ctx, q.proveSessionStmt, proveSession, arg.ID, arg.ProofAt)
 	if err != nil {
 		return 0, err
 	}
@@ -170,7 +170,7 @@ type ProveSessionAnewParams struct {
 }
 
 func (q *Queries) ProveSessionAnew(ctx context.Context, arg ProveSessionAnewParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, proveSessionAnew, arg.ID, arg.ProofAt, arg.TokenHash)
+	result, err := q.exec(ctx, q.proveSessionAnewStmt, proveSessionAnew, arg.ID, arg.ProofAt, arg.TokenHash)
 	if err != nil {
 		return 0, err
 	}
@@ -189,7 +189,7 @@ type PutTicketParams struct {
 }
 
 func (q *Queries) PutTicket(ctx context.Context, arg PutTicketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, putTicket, arg.ID, arg.TicketAt, arg.Sealed)
+	result, err := q.exec(ctx, q.putTicketStmt, putTicket, arg.ID, arg.TicketAt, arg.Sealed)
 	if err != nil {
 		return 0, err
 	}
@@ -211,7 +211,7 @@ type SealedTicketRow struct {
 }
 
 func (q *Queries) SealedTicket(ctx context.Context, id string) (SealedTicketRow, error) {
-	row := q.db.QueryRowContext(ctx, sealedTicket, id)
+	row := q.queryRow(ctx, q.sealedTicketStmt, sealedTicket, id)
 	var i SealedTicketRow
 	err := row.Scan(
 		&i.Ticket,
@@ -241,7 +241,7 @@ type SessionByTokenRow struct {
 }
 
 func (q *Queries) SessionByToken(ctx context.Context, arg SessionByTokenParams) (SessionByTokenRow, error) {
-	row := q.db.QueryRowContext(ctx, sessionByToken, arg.TokenHash, arg.Now, arg.IdleSince)
+	row := q.queryRow(ctx, q.sessionByTokenStmt, sessionByToken, arg.TokenHash, arg.Now, arg.IdleSince)
 	var i SessionByTokenRow
 	err := row.Scan(
 		&i.Session.ID,
@@ -281,7 +281,7 @@ type SessionOwnerRow struct {
 }
 
 func (q *Queries) SessionOwner(ctx context.Context, id string) (SessionOwnerRow, error) {
-	row := q.db.QueryRowContext(ctx, sessionOwner, id)
+	row := q.queryRow(ctx, q.sessionOwnerStmt, sessionOwner, id)
 	var i SessionOwnerRow
 	err := row.Scan(&i.ID, &i.HostID, &i.Authority)
 	return i, err
@@ -299,7 +299,7 @@ type SessionsOfParams struct {
 }
 
 func (q *Queries) SessionsOf(ctx context.Context, arg SessionsOfParams) ([]Session, error) {
-	rows, err := q.db.QueryContext(ctx, sessionsOf, arg.UserID, arg.Now, arg.IdleSince)
+	rows, err := q.query(ctx, q.sessionsOfStmt, sessionsOf, arg.UserID, arg.Now, arg.IdleSince)
 	if err != nil {
 		return nil, err
 	}
@@ -355,7 +355,7 @@ type SessionsToRenewRow struct {
 }
 
 func (q *Queries) SessionsToRenew(ctx context.Context, arg SessionsToRenewParams) ([]SessionsToRenewRow, error) {
-	rows, err := q.db.QueryContext(ctx, sessionsToRenew, arg.Before, arg.Now, arg.IdleSince)
+	rows, err := q.query(ctx, q.sessionsToRenewStmt, sessionsToRenew, arg.Before, arg.Now, arg.IdleSince)
 	if err != nil {
 		return nil, err
 	}
@@ -411,7 +411,7 @@ type SwapTicketParams struct {
 }
 
 func (q *Queries) SwapTicket(ctx context.Context, arg SwapTicketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, swapTicket,
+	result, err := q.exec(ctx, q.swapTicketStmt, swapTicket,
 		arg.ID,
 		arg.TicketVersion,
 		arg.TicketAt,
@@ -433,6 +433,6 @@ type TouchSessionParams struct {
 }
 
 func (q *Queries) TouchSession(ctx context.Context, arg TouchSessionParams) error {
-	_, err := q.db.ExecContext(ctx, touchSession, arg.ID, arg.SeenAt)
+	_, err := q.exec(ctx, q.touchSessionStmt, touchSession, arg.ID, arg.SeenAt)
 	return err
 }

@@ -20,7 +20,7 @@ type AddAttemptParams struct {
 }
 
 func (q *Queries) AddAttempt(ctx context.Context, arg AddAttemptParams) error {
-	_, err := q.db.ExecContext(ctx, addAttempt, arg.ID, arg.AttemptKey, arg.MadeAt)
+	_, err := q.exec(ctx, q.addAttemptStmt, addAttempt, arg.ID, arg.AttemptKey, arg.MadeAt)
 	return err
 }
 
@@ -38,7 +38,7 @@ type ClaimParams struct {
 }
 
 func (q *Queries) Claim(ctx context.Context, arg ClaimParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, claim,
+	result, err := q.exec(ctx, q.claimStmt, claim,
 		arg.Name,
 		arg.Holder,
 		arg.Until,
@@ -55,7 +55,7 @@ DELETE FROM attempts WHERE attempt_key = $1
 `
 
 func (q *Queries) ClearAttempts(ctx context.Context, attemptKey string) error {
-	_, err := q.db.ExecContext(ctx, clearAttempts, attemptKey)
+	_, err := q.exec(ctx, q.clearAttemptsStmt, clearAttempts, attemptKey)
 	return err
 }
 
@@ -69,7 +69,7 @@ type CountAttemptsParams struct {
 }
 
 func (q *Queries) CountAttempts(ctx context.Context, arg CountAttemptsParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countAttempts, arg.AttemptKey, arg.MadeAt)
+	row := q.queryRow(ctx, q.countAttemptsStmt, countAttempts, arg.AttemptKey, arg.MadeAt)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -80,7 +80,7 @@ DELETE FROM half_logins WHERE hash = $1
 `
 
 func (q *Queries) DropHalfLogin(ctx context.Context, hash []byte) error {
-	_, err := q.db.ExecContext(ctx, dropHalfLogin, hash)
+	_, err := q.exec(ctx, q.dropHalfLoginStmt, dropHalfLogin, hash)
 	return err
 }
 
@@ -89,7 +89,7 @@ SELECT authority FROM sign_in_hosts WHERE id = $1
 `
 
 func (q *Queries) HostAuthority(ctx context.Context, id string) (string, error) {
-	row := q.db.QueryRowContext(ctx, hostAuthority, id)
+	row := q.queryRow(ctx, q.hostAuthorityStmt, hostAuthority, id)
 	var authority string
 	err := row.Scan(&authority)
 	return authority, err
@@ -107,7 +107,7 @@ type OpenSetUpLinkParams struct {
 }
 
 func (q *Queries) OpenSetUpLink(ctx context.Context, arg OpenSetUpLinkParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, openSetUpLink, arg.Hash, arg.Browser, arg.Now)
+	result, err := q.exec(ctx, q.openSetUpLinkStmt, openSetUpLink, arg.Hash, arg.Browser, arg.Now)
 	if err != nil {
 		return 0, err
 	}
@@ -119,7 +119,7 @@ DELETE FROM attempts WHERE made_at < $1
 `
 
 func (q *Queries) PruneAttempts(ctx context.Context, madeAt int64) error {
-	_, err := q.db.ExecContext(ctx, pruneAttempts, madeAt)
+	_, err := q.exec(ctx, q.pruneAttemptsStmt, pruneAttempts, madeAt)
 	return err
 }
 
@@ -128,7 +128,7 @@ DELETE FROM leases WHERE held_until < $1
 `
 
 func (q *Queries) PruneLeases(ctx context.Context, heldUntil int64) error {
-	_, err := q.db.ExecContext(ctx, pruneLeases, heldUntil)
+	_, err := q.exec(ctx, q.pruneLeasesStmt, pruneLeases, heldUntil)
 	return err
 }
 
@@ -147,7 +147,7 @@ type PutHalfLoginParams struct {
 }
 
 func (q *Queries) PutHalfLogin(ctx context.Context, arg PutHalfLoginParams) error {
-	_, err := q.db.ExecContext(ctx, putHalfLogin,
+	_, err := q.exec(ctx, q.putHalfLoginStmt, putHalfLogin,
 		arg.Hash,
 		arg.HostID,
 		arg.PveUser,
@@ -169,7 +169,7 @@ type PutSetUpLinkParams struct {
 }
 
 func (q *Queries) PutSetUpLink(ctx context.Context, arg PutSetUpLinkParams) error {
-	_, err := q.db.ExecContext(ctx, putSetUpLink, arg.Hash, arg.ExpiresAt)
+	_, err := q.exec(ctx, q.putSetUpLinkStmt, putSetUpLink, arg.Hash, arg.ExpiresAt)
 	return err
 }
 
@@ -183,7 +183,7 @@ type ReleaseParams struct {
 }
 
 func (q *Queries) Release(ctx context.Context, arg ReleaseParams) error {
-	_, err := q.db.ExecContext(ctx, release, arg.Name, arg.Holder)
+	_, err := q.exec(ctx, q.releaseStmt, release, arg.Name, arg.Holder)
 	return err
 }
 
@@ -197,7 +197,7 @@ type SetUpBrowsersParams struct {
 }
 
 func (q *Queries) SetUpBrowsers(ctx context.Context, arg SetUpBrowsersParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, setUpBrowsers, arg.Browser, arg.Now)
+	row := q.queryRow(ctx, q.setUpBrowsersStmt, setUpBrowsers, arg.Browser, arg.Now)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -216,7 +216,7 @@ type TakeTryParams struct {
 }
 
 func (q *Queries) TakeTry(ctx context.Context, arg TakeTryParams) (HalfLogin, error) {
-	row := q.db.QueryRowContext(ctx, takeTry, arg.Hash, arg.Now, arg.Most)
+	row := q.queryRow(ctx, q.takeTryStmt, takeTry, arg.Hash, arg.Now, arg.Most)
 	var i HalfLogin
 	err := row.Scan(
 		&i.Hash,
@@ -240,7 +240,7 @@ type UseSetUpParams struct {
 }
 
 func (q *Queries) UseSetUp(ctx context.Context, arg UseSetUpParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, useSetUp, arg.Browser, arg.Now)
+	result, err := q.exec(ctx, q.useSetUpStmt, useSetUp, arg.Browser, arg.Now)
 	if err != nil {
 		return 0, err
 	}

@@ -26,7 +26,7 @@ type AddRevisionParams struct {
 }
 
 func (q *Queries) AddRevision(ctx context.Context, arg AddRevisionParams) error {
-	_, err := q.db.ExecContext(ctx, addRevision,
+	_, err := q.exec(ctx, q.addRevisionStmt, addRevision,
 		arg.TemplateID,
 		arg.Number,
 		arg.MadeAt,
@@ -44,7 +44,7 @@ SELECT COUNT(*) FROM templates WHERE owner = $1
 `
 
 func (q *Queries) CountTemplates(ctx context.Context, owner string) (int64, error) {
-	row := q.db.QueryRowContext(ctx, countTemplates, owner)
+	row := q.queryRow(ctx, q.countTemplatesStmt, countTemplates, owner)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -84,7 +84,7 @@ type CreateTemplateParams struct {
 }
 
 func (q *Queries) CreateTemplate(ctx context.Context, arg CreateTemplateParams) error {
-	_, err := q.db.ExecContext(ctx, createTemplate,
+	_, err := q.exec(ctx, q.createTemplateStmt, createTemplate,
 		arg.ID,
 		arg.Owner,
 		arg.Name,
@@ -124,7 +124,7 @@ type DeleteTemplateParams struct {
 }
 
 func (q *Queries) DeleteTemplate(ctx context.Context, arg DeleteTemplateParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteTemplate, arg.Owner, arg.ID, arg.Revision)
+	result, err := q.exec(ctx, q.deleteTemplateStmt, deleteTemplate, arg.Owner, arg.ID, arg.Revision)
 	if err != nil {
 		return 0, err
 	}
@@ -141,7 +141,7 @@ type DropImportParams struct {
 }
 
 func (q *Queries) DropImport(ctx context.Context, arg DropImportParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, dropImport, arg.Owner, arg.ID)
+	result, err := q.exec(ctx, q.dropImportStmt, dropImport, arg.Owner, arg.ID)
 	if err != nil {
 		return 0, err
 	}
@@ -153,7 +153,7 @@ DELETE FROM template_imports WHERE owner = $1
 `
 
 func (q *Queries) DropImportsOf(ctx context.Context, owner string) error {
-	_, err := q.db.ExecContext(ctx, dropImportsOf, owner)
+	_, err := q.exec(ctx, q.dropImportsOfStmt, dropImportsOf, owner)
 	return err
 }
 
@@ -175,7 +175,7 @@ type ImportOfRow struct {
 }
 
 func (q *Queries) ImportOf(ctx context.Context, arg ImportOfParams) (ImportOfRow, error) {
-	row := q.db.QueryRowContext(ctx, importOf, arg.Owner, arg.ID, arg.ExpiresAt)
+	row := q.queryRow(ctx, q.importOfStmt, importOf, arg.Owner, arg.ID, arg.ExpiresAt)
 	var i ImportOfRow
 	err := row.Scan(
 		&i.ID,
@@ -198,7 +198,7 @@ type LinkBucketParams struct {
 
 // Only a bucket of the same owner can be followed.
 func (q *Queries) LinkBucket(ctx context.Context, arg LinkBucketParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, linkBucket, arg.TemplateID, arg.BucketID)
+	result, err := q.exec(ctx, q.linkBucketStmt, linkBucket, arg.TemplateID, arg.BucketID)
 	if err != nil {
 		return 0, err
 	}
@@ -220,7 +220,7 @@ type LinkedCountsRow struct {
 
 // Of every template that the viewer may see: how many buckets it follows, and how many packages those have.
 func (q *Queries) LinkedCounts(ctx context.Context, owner string) ([]LinkedCountsRow, error) {
-	rows, err := q.db.QueryContext(ctx, linkedCounts, owner)
+	rows, err := q.query(ctx, q.linkedCountsStmt, linkedCounts, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +275,7 @@ type OwnSummariesRow struct {
 
 // In the order of an index: nothing is sorted, and no long column is read.
 func (q *Queries) OwnSummaries(ctx context.Context, owner string) ([]OwnSummariesRow, error) {
-	rows, err := q.db.QueryContext(ctx, ownSummaries, owner)
+	rows, err := q.query(ctx, q.ownSummariesStmt, ownSummaries, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -325,7 +325,7 @@ DELETE FROM template_imports WHERE expires_at <= $1
 `
 
 func (q *Queries) PruneImports(ctx context.Context, expiresAt int64) error {
-	_, err := q.db.ExecContext(ctx, pruneImports, expiresAt)
+	_, err := q.exec(ctx, q.pruneImportsStmt, pruneImports, expiresAt)
 	return err
 }
 
@@ -339,7 +339,7 @@ type PruneRevisionsParams struct {
 }
 
 func (q *Queries) PruneRevisions(ctx context.Context, arg PruneRevisionsParams) error {
-	_, err := q.db.ExecContext(ctx, pruneRevisions, arg.TemplateID, arg.Number)
+	_, err := q.exec(ctx, q.pruneRevisionsStmt, pruneRevisions, arg.TemplateID, arg.Number)
 	return err
 }
 
@@ -356,7 +356,7 @@ type PutImportParams struct {
 }
 
 func (q *Queries) PutImport(ctx context.Context, arg PutImportParams) error {
-	_, err := q.db.ExecContext(ctx, putImport,
+	_, err := q.exec(ctx, q.putImportStmt, putImport,
 		arg.ID,
 		arg.Owner,
 		arg.Origin,
@@ -389,7 +389,7 @@ type RevisionOfRow struct {
 }
 
 func (q *Queries) RevisionOf(ctx context.Context, arg RevisionOfParams) (RevisionOfRow, error) {
-	row := q.db.QueryRowContext(ctx, revisionOf, arg.Owner, arg.ID, arg.Number)
+	row := q.queryRow(ctx, q.revisionOfStmt, revisionOf, arg.Owner, arg.ID, arg.Number)
 	var i RevisionOfRow
 	err := row.Scan(
 		&i.Number,
@@ -424,7 +424,7 @@ type RevisionsRow struct {
 }
 
 func (q *Queries) Revisions(ctx context.Context, arg RevisionsParams) ([]RevisionsRow, error) {
-	rows, err := q.db.QueryContext(ctx, revisions, arg.Owner, arg.ID)
+	rows, err := q.query(ctx, q.revisionsStmt, revisions, arg.Owner, arg.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -464,7 +464,7 @@ type SetTemplateSharedParams struct {
 }
 
 func (q *Queries) SetTemplateShared(ctx context.Context, arg SetTemplateSharedParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setTemplateShared, arg.Owner, arg.ID, arg.Shared)
+	result, err := q.exec(ctx, q.setTemplateSharedStmt, setTemplateShared, arg.Owner, arg.ID, arg.Shared)
 	if err != nil {
 		return 0, err
 	}
@@ -483,7 +483,7 @@ type SetTemplateSourceParams struct {
 }
 
 func (q *Queries) SetTemplateSource(ctx context.Context, arg SetTemplateSourceParams) error {
-	_, err := q.db.ExecContext(ctx, setTemplateSource,
+	_, err := q.exec(ctx, q.setTemplateSourceStmt, setTemplateSource,
 		arg.Owner,
 		arg.ID,
 		arg.SourceKind,
@@ -531,7 +531,7 @@ type SharedSummariesRow struct {
 
 // Those that others share; who may share is in the policy of the owner's sign-in host.
 func (q *Queries) SharedSummaries(ctx context.Context, owner string) ([]SharedSummariesRow, error) {
-	rows, err := q.db.QueryContext(ctx, sharedSummaries, owner)
+	rows, err := q.query(ctx, q.sharedSummariesStmt, sharedSummaries, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -609,7 +609,7 @@ type TemplateForRow struct {
 }
 
 func (q *Queries) TemplateFor(ctx context.Context, arg TemplateForParams) (TemplateForRow, error) {
-	row := q.db.QueryRowContext(ctx, templateFor, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.templateForStmt, templateFor, arg.Owner, arg.ID)
 	var i TemplateForRow
 	err := row.Scan(
 		&i.ID,
@@ -639,7 +639,7 @@ type TemplateIsThereParams struct {
 }
 
 func (q *Queries) TemplateIsThere(ctx context.Context, arg TemplateIsThereParams) (int64, error) {
-	row := q.db.QueryRowContext(ctx, templateIsThere, arg.Owner, arg.ID)
+	row := q.queryRow(ctx, q.templateIsThereStmt, templateIsThere, arg.Owner, arg.ID)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -672,7 +672,7 @@ type TemplateNamedRow struct {
 }
 
 func (q *Queries) TemplateNamed(ctx context.Context, arg TemplateNamedParams) (TemplateNamedRow, error) {
-	row := q.db.QueryRowContext(ctx, templateNamed, arg.Owner, arg.NameKey)
+	row := q.queryRow(ctx, q.templateNamedStmt, templateNamed, arg.Owner, arg.NameKey)
 	var i TemplateNamedRow
 	err := row.Scan(
 		&i.ID,
@@ -695,7 +695,7 @@ SELECT name FROM templates WHERE owner = $1
 `
 
 func (q *Queries) TemplateNames(ctx context.Context, owner string) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, templateNames, owner)
+	rows, err := q.query(ctx, q.templateNamesStmt, templateNames, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -746,7 +746,7 @@ type TemplateWordsRow struct {
 }
 
 func (q *Queries) TemplateWords(ctx context.Context, arg TemplateWordsParams) ([]TemplateWordsRow, error) {
-	rows, err := q.db.QueryContext(ctx, templateWords,
+	rows, err := q.query(ctx, q.templateWordsStmt, templateWords,
 		arg.Owner,
 		arg.Word1,
 		arg.Word2,
@@ -800,7 +800,7 @@ type TemplatesFromRow struct {
 }
 
 func (q *Queries) TemplatesFrom(ctx context.Context, arg TemplatesFromParams) ([]TemplatesFromRow, error) {
-	rows, err := q.db.QueryContext(ctx, templatesFrom, arg.Owner, arg.SourceKind, arg.SourceFrom)
+	rows, err := q.query(ctx, q.templatesFromStmt, templatesFrom, arg.Owner, arg.SourceKind, arg.SourceFrom)
 	if err != nil {
 		return nil, err
 	}
@@ -838,7 +838,7 @@ type TemplatesWithWordsParams struct {
 }
 
 func (q *Queries) TemplatesWithWords(ctx context.Context, arg TemplatesWithWordsParams) ([]string, error) {
-	rows, err := q.db.QueryContext(ctx, templatesWithWords,
+	rows, err := q.query(ctx, q.templatesWithWordsStmt, templatesWithWords,
 		arg.Owner,
 		arg.Word1,
 		arg.Word2,
@@ -871,7 +871,7 @@ DELETE FROM template_buckets WHERE template_id = $1
 `
 
 func (q *Queries) UnlinkBuckets(ctx context.Context, templateID string) error {
-	_, err := q.db.ExecContext(ctx, unlinkBuckets, templateID)
+	_, err := q.exec(ctx, q.unlinkBucketsStmt, unlinkBuckets, templateID)
 	return err
 }
 
@@ -906,7 +906,7 @@ type UpdateTemplateParams struct {
 }
 
 func (q *Queries) UpdateTemplate(ctx context.Context, arg UpdateTemplateParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, updateTemplate,
+	result, err := q.exec(ctx, q.updateTemplateStmt, updateTemplate,
 		arg.Owner,
 		arg.ID,
 		arg.Revision,

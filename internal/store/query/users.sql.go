@@ -14,7 +14,7 @@ SELECT COUNT(*) FROM users WHERE admin AND disabled_at = 0
 `
 
 func (q *Queries) Administrators(ctx context.Context) (int64, error) {
-	row := q.db.QueryRowContext(ctx, administrators)
+	row := q.queryRow(ctx, q.administratorsStmt, administrators)
 	var count int64
 	err := row.Scan(&count)
 	return count, err
@@ -26,7 +26,7 @@ UPDATE users SET disabled_at = disabled_at WHERE id = $1 AND disabled_at = 0
 
 // Changes nothing, and holds the row until the transaction ends, on either engine.
 func (q *Queries) LockEnabledUser(ctx context.Context, id string) (int64, error) {
-	result, err := q.db.ExecContext(ctx, lockEnabledUser, id)
+	result, err := q.exec(ctx, q.lockEnabledUserStmt, lockEnabledUser, id)
 	if err != nil {
 		return 0, err
 	}
@@ -43,7 +43,7 @@ type SetAdminParams struct {
 }
 
 func (q *Queries) SetAdmin(ctx context.Context, arg SetAdminParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setAdmin, arg.ID, arg.Admin)
+	result, err := q.exec(ctx, q.setAdminStmt, setAdmin, arg.ID, arg.Admin)
 	if err != nil {
 		return 0, err
 	}
@@ -60,7 +60,7 @@ type SetDisabledParams struct {
 }
 
 func (q *Queries) SetDisabled(ctx context.Context, arg SetDisabledParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, setDisabled, arg.ID, arg.DisabledAt)
+	result, err := q.exec(ctx, q.setDisabledStmt, setDisabled, arg.ID, arg.DisabledAt)
 	if err != nil {
 		return 0, err
 	}
@@ -84,7 +84,7 @@ type SignedInParams struct {
 }
 
 func (q *Queries) SignedIn(ctx context.Context, arg SignedInParams) (User, error) {
-	row := q.db.QueryRowContext(ctx, signedIn,
+	row := q.queryRow(ctx, q.signedInStmt, signedIn,
 		arg.ID,
 		arg.HostID,
 		arg.PveUser,
@@ -109,7 +109,7 @@ SELECT id, host_id, pve_user, admin, disabled_at, created_at, signed_in_at FROM 
 `
 
 func (q *Queries) UserByID(ctx context.Context, id string) (User, error) {
-	row := q.db.QueryRowContext(ctx, userByID, id)
+	row := q.queryRow(ctx, q.userByIDStmt, userByID, id)
 	var i User
 	err := row.Scan(
 		&i.ID,
@@ -133,7 +133,7 @@ type UserForParams struct {
 }
 
 func (q *Queries) UserFor(ctx context.Context, arg UserForParams) (User, error) {
-	row := q.db.QueryRowContext(ctx, userFor, arg.HostID, arg.PveUser)
+	row := q.queryRow(ctx, q.userForStmt, userFor, arg.HostID, arg.PveUser)
 	var i User
 	err := row.Scan(
 		&i.ID,
@@ -152,7 +152,7 @@ SELECT id, host_id, pve_user, admin, disabled_at, created_at, signed_in_at FROM 
 `
 
 func (q *Queries) Users(ctx context.Context) ([]User, error) {
-	rows, err := q.db.QueryContext(ctx, users)
+	rows, err := q.query(ctx, q.usersStmt, users)
 	if err != nil {
 		return nil, err
 	}
