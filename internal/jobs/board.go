@@ -18,6 +18,10 @@ const boardPause = 100 * time.Millisecond
 // boardShare bounds what boards of very many steps cost: after each there is a pause of so many times as long as it took.
 const boardShare = 4
 
+// drawAtOnce is how long drawing a board may take for it to be drawn when somebody looks: what ended here a moment ago
+// is then free for the next action. A longer one is drawn with the next pause.
+const drawAtOnce = time.Millisecond
+
 // boards has what goes on for each owner that somebody asked about.
 type boards struct {
 	e *Engine
@@ -35,7 +39,8 @@ type board struct {
 	bad  map[string]job.Step // by subject
 	// meanwhile is what the crews did since a reading began; nil while nothing is read.
 	meanwhile []job.Step
-	altered   bool // open or bad are newer than now
+	altered   bool          // open or bad are newer than now
+	took      time.Duration // to draw it last
 	stale     bool // the store has what is not in open and bad
 	signalled bool // something else of the owner's jobs changed: a log, a detail
 	announce  bool // other replicas are to be told
@@ -52,6 +57,9 @@ func (e *Engine) Board(owner string) *job.Board {
 	b := &e.boards
 	b.mu.Lock()
 	o := b.owner(owner)
+	if o.altered && o.took < drawAtOnce {
+		o.draw()
+	}
 	now := o.now
 	b.mu.Unlock()
 	if now != nil {
@@ -144,6 +152,8 @@ func (o *board) take(s job.Step) {
 
 // draw makes what is shown from what is known.
 func (o *board) draw() *job.Board {
+	began := time.Now()
+	defer func() { o.took = time.Since(began) }()
 	b := &job.Board{Busy: make(map[string]job.Step, len(o.open)), Bad: maps.Clone(o.bad)}
 	delete(b.Bad, "")
 	if o.now != nil {

@@ -43,6 +43,7 @@ type yard struct {
 	guard   *pve.Guard
 	watcher *watch.Watcher
 	jobs    *jobs.Engine
+	writing *writing
 	act     *act.Service
 	viewer  account.Viewer
 	cluster fleet.Cluster
@@ -141,7 +142,8 @@ func (y *yard) begin() {
 		}
 		return source.Of(client), nil
 	}})
-	y.act = act.New(act.Options{Store: y.store, Watcher: seer{y}, Log: y.log(), Dial: func(ctx context.Context, c fleet.Cluster) (act.Connection, error) {
+	y.writing = &writing{Store: y.store}
+	y.act = act.New(act.Options{Store: y.writing, Watcher: seer{y}, Log: y.log(), Dial: func(ctx context.Context, c fleet.Cluster) (act.Connection, error) {
 		client, err := y.client(ctx, c)
 		if err != nil {
 			return nil, err
@@ -152,7 +154,7 @@ func (y *yard) begin() {
 	for _, kind := range act.Kinds() {
 		works[kind] = jobs.WorkFunc(func(ctx context.Context, h *jobs.Handle) jobs.Outcome { return jobs.Outcome(y.act.Run(ctx, h)) })
 	}
-	y.jobs = jobs.New(jobs.Options{Store: y.store, Works: works, Taken: act.Taken, Holder: holder, Log: y.log()})
+	y.jobs = jobs.New(jobs.Options{Store: y.writing, Works: works, Taken: act.Taken, Holder: holder, Log: y.log()})
 	y.act.Use(y.jobs)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
