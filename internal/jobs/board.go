@@ -41,9 +41,9 @@ type board struct {
 	meanwhile []job.Step
 	altered   bool          // open or bad are newer than now
 	took      time.Duration // to draw it last
-	stale     bool // the store has what is not in open and bad
-	signalled bool // something else of the owner's jobs changed: a log, a detail
-	announce  bool // other replicas are to be told
+	stale     bool          // the store has what is not in open and bad
+	signalled bool          // something else of the owner's jobs changed: a log, a detail
+	announce  bool          // other replicas are to be told
 	told      map[chan struct{}]bool
 }
 
