@@ -1,5 +1,7 @@
 package pvesim
 
+import "slices"
+
 // known are the calls of the official API that are not simulated: who may not,
 // or asks wrongly, is refused as by Proxmox; everybody else is told that the
 // method is not implemented, which is the truth here.
@@ -175,9 +177,10 @@ func both(list ...permission) permission {
 }
 
 func knownEndpoints() []endpoint {
-	for i := range known {
-		ep := &known[i]
+	rows := slices.Clone(known)
+	for i := range rows {
+		ep := &rows[i]
 		ep.serve = func(cl *call) (any, error) { return nil, notImplemented(ep.method, fill(ep.path, cl.args)) }
 	}
-	return known
+	return rows
 }

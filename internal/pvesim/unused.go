@@ -1,5 +1,7 @@
 package pvesim
 
+import "slices"
+
 // emptyDigest is the checksum of a configuration that is not there.
 const emptyDigest = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
 
@@ -60,9 +62,11 @@ var unused = []endpoint{
 	{path: "/nodes/{node}/lxc/{vmid}/firewall/refs", perm: vmAudit, params: []param{nodeParam, vmidParam, optStr("type").of("alias", "ipset")}},
 }
 
+// emptyEndpoints are they as rows of the table.
 func emptyEndpoints() []endpoint {
-	for i := range unused {
-		ep := &unused[i]
+	rows := slices.Clone(unused)
+	for i := range rows {
+		ep := &rows[i]
 		ep.method = "GET"
 		if ep.params == nil {
 			ep.params = pathParams(ep.path)
@@ -71,7 +75,7 @@ func emptyEndpoints() []endpoint {
 			ep.serve = list()
 		}
 	}
-	return unused
+	return rows
 }
 
 func list(rows ...obj) func(*call) (any, error) {
