@@ -84,32 +84,57 @@ func TestTemplatesWithoutAnyNode(t *testing.T) {
 
 // TestSecondSaverSeesBothTexts saves one template from two tabs.
 func TestSecondSaverSeesBothTexts(t *testing.T) {
-	d, p := newTemplates(t, desktopDark)
-	p.goTo(d.URL + "/templates/new")
-	p.fill("Name", "Shared work")
-	p.click("button", "Save")
-	p.says("Shared work")
-	p.click("link", "Edit")
-	p.says("Edit “Shared work”")
-	q := p.tab()
-	q.goTo(d.URL + p.path())
-	q.fill("Cores", "8")
-	q.click("button", "Save")
-	q.says("Saved as revision 2.")
-	p.fill("Memory, MiB", "2048")
-	p.click("button", "Add script")
-	p.typeText("mine")
-	p.click("button", "Save")
-	p.says("Somebody saved this template while you were changing it")
-	p.accessible()
-	p.shot("template-conflict-dark")
-	if got := eval[string](p, `document.getElementById("f-memory").value`); got != "2048" {
-		t.Errorf("what was typed is lost: %q", got)
+	for name, screen := range map[string]Screen{"dark": desktopDark, "phone": phone} {
+		t.Run(name, func(t *testing.T) {
+			d, p := newTemplates(t, screen)
+			p.goTo(d.URL + "/templates/new")
+			p.fill("Name", "Shared work")
+			p.click("button", "Add script")
+			p.typeText("setup")
+			p.click("button", "Save")
+			p.says("“Shared work” is saved.")
+			p.click("link", "Edit")
+			p.says("Edit “Shared work”")
+			q := p.tab()
+			q.goTo(d.URL + p.path())
+			q.fill("Cores", "8")
+			q.writeScript("echo from the first\n")
+			q.click("button", "Save")
+			q.says("Saved as revision 2.")
+			p.fill("Memory, MiB", "2048")
+			p.writeScript("echo from the second\n")
+			p.click("button", "Save")
+			p.says("Somebody saved this template while you were changing it")
+			for _, text := range []string{"echo from the first", "echo from the second"} {
+				p.says(text) // in the difference
+			}
+			eval[bool](p, `(document.querySelector("details:has(.pair)").open = true, true)`)
+			p.accessible()
+			p.shot("template-conflict-" + name)
+			if got := eval[[]string](p, `[...document.querySelectorAll(".pair pre")].map(e => e.textContent.includes("the first") + " " + e.textContent.includes("the second"))`); len(got) != 2 || got[0] != "true false" || got[1] != "false true" {
+				t.Errorf("theirs and mine have the first's and the second's text: %v", got)
+			}
+			if got := eval[string](p, `document.getElementById("f-memory").value`); got != "2048" {
+				t.Errorf("what was typed is lost: %q", got)
+			}
+			if wide := eval[int](p, `document.documentElement.scrollWidth - innerWidth`); wide > 0 {
+				t.Errorf("the page is %d pixels wider than the screen", wide)
+			}
+			p.fill("Cores", "8")
+			p.click("button", "Save mine over it")
+			p.says("Saved as revision 3.")
+			p.says("2 GiB")
+		})
 	}
-	p.fill("Cores", "8")
-	p.click("button", "Save mine over it")
-	p.says("Saved as revision 3.")
-	p.says("2 GiB")
+}
+
+// writeScript types at the end of the first script.
+func (p *Page) writeScript(text string) {
+	p.t.Helper()
+	p.see("textbox", "Script")
+	eval[bool](p, `document.querySelector(".cm-content").focus(), true`)
+	p.press(kb.End, ctrl)
+	p.typeText(text)
 }
 
 // TestTheEditor types into the code editor, moves scripts with the keyboard, and keeps what was typed when the session ends.
