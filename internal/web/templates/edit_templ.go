@@ -726,7 +726,7 @@ func scriptsPart(v editView) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = kit.Panel(kit.PanelProps{Title: "Scripts", ID: "part-scripts", Actions: addButton("scripts", "Add script"), Text: "They run in this order, as root with bash, with nobody to answer them. Drag them, or move one with Alt and the arrow keys."}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = kit.Panel(kit.PanelProps{Title: "Scripts", ID: "part-scripts", Actions: addButton("scripts", "Add script"), Text: "They run in this order, as root with bash, with nobody to answer them. Drag them, use the arrows, or press Alt with the arrow keys."}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var21), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
