@@ -51,6 +51,9 @@ func cloneCall(cl *call) (any, error) {
 	if !c.quorate() {
 		return nil, failed("cluster not ready - no quorum?")
 	}
+	if err := cl.locked(atoi(args["vmid"])); err != nil {
+		return nil, err
+	}
 	g, err := cl.container()
 	if err != nil {
 		return nil, err

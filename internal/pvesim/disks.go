@@ -143,6 +143,9 @@ func moveVolumeCall(cl *call) (any, error) {
 	if path := "/storage/" + to; !cl.cluster.may(cl.who, path, "Datastore.AllocateSpace") {
 		return nil, forbidden(path, "Datastore.AllocateSpace")
 	}
+	if err := cl.locked(atoi(args["vmid"])); err != nil {
+		return nil, err
+	}
 	g, value, err := cl.disk(args["volume"])
 	if err != nil {
 		return nil, err

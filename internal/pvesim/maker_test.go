@@ -309,6 +309,20 @@ func TestDisksAndMoves(t *testing.T) {
 	}
 }
 
+// TestMakersWaitForTheLockFile: who takes a container's lock file within the call
+// waits ten seconds for it.
+func TestMakersWaitForTheLockFile(t *testing.T) {
+	s, _, at := lab(t, Config{TaskTime: 0.001})
+	set(t, s, "lock-held", "pve1")
+	for _, r := range []row{
+		{"clone", "POST", "/nodes/pve1/lxc/100/clone", url.Values{"newid": {"400"}}, 500, "can't lock file '/run/lock/lxc/pve-config-100.lock' - got timeout"},
+		{"template", "POST", "/nodes/pve1/lxc/100/template", url.Values{}, 500, "got timeout"},
+		{"move a disk", "POST", "/nodes/pve1/lxc/100/move_volume", url.Values{"volume": {"rootfs"}, "storage": {"local-lvm"}}, 500, "got timeout"},
+	} {
+		r.try(t, at("pve1"))
+	}
+}
+
 func TestTemplatesAreDownloaded(t *testing.T) {
 	d := workshop(t)
 	const fedora = "fedora-42-default_20250428_amd64.tar.xz"

@@ -290,6 +290,9 @@ func (cl *call) snapshotNamed() (*guest, *snapshot, error) {
 }
 
 func noteSnapshot(cl *call) (any, error) {
+	if err := cl.locked(atoi(cl.args["vmid"])); err != nil {
+		return nil, err
+	}
 	g, s, err := cl.snapshotNamed()
 	if err != nil {
 		return nil, err
