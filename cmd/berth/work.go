@@ -20,7 +20,7 @@ type WorkOptions struct {
 
 // newWork fits the engine of jobs and the verbs that give it something to do.
 func (a *app) newWork(o WorkOptions, holder string) {
-	a.act = act.New(act.Options{Store: a.store, Watcher: seer{a.watcher}, Dial: a.dialToAct, Now: time.Now, Log: a.log,
+	a.act = act.New(act.Options{Store: a.store, Watcher: seer{a.watcher}, Dial: a.dialToAct, Now: time.Now, Log: a.log, Refused: a.signin.NoteRefusal,
 		DeletesPerStorage: o.DeletesPerStorage})
 	works := map[string]jobs.Work{}
 	for _, kind := range act.Kinds() {

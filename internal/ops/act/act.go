@@ -63,6 +63,8 @@ type Options struct {
 	Dial func(ctx context.Context, c fleet.Cluster) (Connection, error)
 	Now  func() time.Time
 	Log  *slog.Logger
+	// Refused notes in the trail, boundedly, what was refused before any intent; nil: nothing does.
+	Refused func(ctx context.Context, e audit.Entry)
 	// DeletesPerStorage is how many containers are deleted from one storage at once; 0: 2. Proxmox locks it.
 	DeletesPerStorage int
 }
@@ -75,6 +77,7 @@ type Service struct {
 	now               func() time.Time
 	log               *slog.Logger
 	links             *links
+	noteRefusal       func(ctx context.Context, e audit.Entry)
 	deletesPerStorage int
 
 	mu      sync.Mutex
@@ -89,11 +92,14 @@ func New(o Options) *Service {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Refused == nil {
+		o.Refused = func(context.Context, audit.Entry) {}
+	}
 	if o.DeletesPerStorage <= 0 {
 		o.DeletesPerStorage = 2
 	}
 	return &Service{engine: o.Engine, store: o.Store, watcher: o.Watcher, now: o.Now, log: o.Log,
-		links: &links{dial: o.Dial, open: map[fleet.ClusterID]*link{}}, deletesPerStorage: o.DeletesPerStorage,
+		links: &links{dial: o.Dial, open: map[fleet.ClusterID]*link{}}, noteRefusal: o.Refused, deletesPerStorage: o.DeletesPerStorage,
 		changed: make(chan struct{})}
 }
 

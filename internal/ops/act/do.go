@@ -200,11 +200,8 @@ func refusal(r fleet.Refusal) error {
 // refused notes in the trail that somebody asked for what cannot be had.
 func (s *Service) refused(ctx context.Context, v account.Viewer, address string, rule fleet.ActionRule, targets []target, why fleet.Refusal) {
 	t := targets[0]
-	_, err := s.store.Audit(ctx, audit.Entry{ID: newID(), At: s.now(), Owner: string(v.User.ID), Actor: v.User.PVEUser, Address: address,
-		Kind: kindOf(rule.Action), Result: audit.Refused, Subject: titleOf(t.Container), Cluster: string(t.ID.Cluster), Detail: why.Why})
-	if err != nil {
-		s.log.Error("a refusal is missing in the audit trail", "err", err)
-	}
+	s.noteRefusal(ctx, audit.Entry{Owner: string(v.User.ID), Actor: v.User.PVEUser, Address: address,
+		Kind: kindOf(rule.Action), Subject: titleOf(t.Container), Cluster: string(t.ID.Cluster), Detail: why.Why})
 }
 
 func kindOf(a fleet.Action) audit.Kind { return audit.Kind("container." + string(a)) }

@@ -149,6 +149,11 @@ func (y *yard) begin() {
 			return nil, err
 		}
 		return reach.Act(client, c.TokenID), nil
+	}, Refused: func(ctx context.Context, e audit.Entry) {
+		e.ID, e.At, e.Result = storetest.ID(), time.Now(), audit.Refused
+		if _, err := y.store.Audit(ctx, e); err != nil {
+			y.Error(err)
+		}
 	}})
 	works := map[string]jobs.Work{}
 	for _, kind := range act.Kinds() {

@@ -14,13 +14,15 @@ import (
 
 // refusals keep what was refused before any intent from flooding the trail:
 // whoever is turned away causes one entry a minute, which says how often since
-// the one before. Of more than refusalKeys at once only a count is kept.
+// the one before. Of more than refusalKeys at once only a count is kept, for
+// each person by themselves and for all who are nobody's.
 type refusals struct {
 	mu    sync.Mutex
 	byKey map[refusalKey]refusal
 }
 
 type refusalKey struct {
+	owner                 string
 	kind                  audit.Kind
 	who, subject, network string
 }
@@ -34,10 +36,25 @@ type refusal struct {
 const (
 	refusalEvery = time.Minute
 	refusalKeys  = 64
+	ownKeys      = 16 // of one person
 )
 
-// crowd stands for all who have no key of their own.
-var crowd = refusalKey{}
+// crowdOf stands for all of an owner's that have no key of their own.
+func crowdOf(owner string) refusalKey { return refusalKey{owner: owner} }
+
+// full says whether the owner's refusals have as many keys as they may.
+func (r *refusals) full(owner string) bool {
+	most, n := refusalKeys, 0
+	if owner != "" {
+		most = ownKeys
+	}
+	for key := range r.byKey {
+		if key.owner == owner {
+			n++
+		}
+	}
+	return n >= most
+}
 
 // add says whether the entry is to be written now.
 func (r *refusals) add(e audit.Entry, now time.Time) (audit.Entry, bool) {
@@ -46,10 +63,10 @@ func (r *refusals) add(e audit.Entry, now time.Time) (audit.Entry, bool) {
 	if r.byKey == nil {
 		r.byKey = map[refusalKey]refusal{}
 	}
-	key := refusalKey{e.Kind, e.Owner + " " + e.Actor, e.Subject, network(e.Address)}
+	key := refusalKey{e.Owner, e.Kind, e.Actor, e.Subject, network(e.Address)}
 	known, ok := r.byKey[key]
-	if !ok && len(r.byKey) >= refusalKeys {
-		key, e = crowd, crowded(e)
+	if !ok && r.full(e.Owner) {
+		key, e = crowdOf(e.Owner), crowded(e)
 		known, ok = r.byKey[key]
 	}
 	if ok && now.Before(known.until) {
@@ -82,6 +99,10 @@ func (r *refusals) due(now time.Time) []audit.Entry {
 }
 
 func crowded(e audit.Entry) audit.Entry {
+	if e.Owner != "" {
+		e.Subject = "several"
+		return e
+	}
 	return audit.Entry{At: e.At, Actor: "many", Kind: e.Kind, Result: e.Result, Detail: e.Detail}
 }
 

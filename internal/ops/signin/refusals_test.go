@@ -98,6 +98,29 @@ func TestACrowdOfStrangersDoesNotFloodTheTrail(t *testing.T) {
 	}
 }
 
+// What one person is refused crowds out nobody else's.
+func TestOnePersonsRefusalsHaveTheirOwnLimit(t *testing.T) {
+	w := newWorld(t)
+	host, admin := w.setUp()
+	w.open(host, admin)
+	viewer, _ := w.viewer(host, "anna@pve", "anna-password", home)
+	anna, alex := string(viewer.User.ID), string(admin.User.ID)
+	for i := range 500 {
+		w.NoteRefusal(t.Context(), audit.Entry{Kind: "container.start", Owner: anna, Actor: "anna@pve", Subject: fmt.Sprintf("CT %d", i), Address: "192.0.2.10"})
+	}
+	w.NoteRefusal(t.Context(), audit.Entry{Kind: "container.start", Owner: alex, Actor: admin.User.PVEUser, Subject: "CT 7", Address: "192.0.2.11"})
+	of := map[string]int{}
+	for _, e := range w.refused("container.start") {
+		of[e.Owner]++
+		if e.Owner == alex && e.Subject != "CT 7" {
+			t.Errorf("another person's entry: %+v", e)
+		}
+	}
+	if of[anna] != 17 || of[alex] != 1 {
+		t.Errorf("entries: %v", of)
+	}
+}
+
 func TestAnAddressThatProvesAnotherProxmoxIsInTheTrail(t *testing.T) {
 	w := newWorld(t)
 	host, admin := w.setUp()
