@@ -147,6 +147,20 @@ func TestScriptsInOrder(t *testing.T) {
 	if eval[bool](p, `!!document.activeElement.closest(".cm-editor")`) {
 		t.Error("Tab does not lead out of the editor")
 	}
+	focused := func() bool {
+		return eval[bool](p, `document.activeElement === document.querySelector(".cm-content")`)
+	}
+	eval[bool](p, `document.querySelector(".cm-content").focus(), true`)
+	p.press("m", ctrl)
+	p.press(kb.Tab)
+	if indented := eval[string](p, `[...document.querySelector(".cm-content").querySelectorAll(".cm-line")].at(-1).textContent`); !focused() || strings.Trim(indented, " \t") != "" || indented == "" {
+		t.Errorf("after Ctrl+M Tab does not indent: %q, in the editor: %v", indented, focused())
+	}
+	p.press(kb.Escape)
+	p.press(kb.Tab)
+	if focused() {
+		t.Error("Escape and Tab do not lead out of the editor")
+	}
 	p.click("button", "Save")
 	p.says("is saved.")
 	p.click("link", "Scripts…")

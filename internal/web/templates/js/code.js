@@ -1,6 +1,6 @@
 // Editors in place of text fields, each made when its part is unfolded. The
 // field stays in the form and gets what was typed before the form is sent.
-import { defaultKeymap, history, historyKeymap } from "@codemirror/commands";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
 import { shell } from "@codemirror/legacy-modes/mode/shell";
 import { EditorState, StateEffect, StateField } from "@codemirror/state";
@@ -77,7 +77,7 @@ export function code(form) {
           lineNumbers(),
           highlightActiveLineGutter(),
           history(),
-          keymap.of([...defaultKeymap, ...historyKeymap]),
+          keymap.of([...defaultKeymap, ...historyKeymap, indentWithTab]),
           isShell ? StreamLanguage.define(shell) : [],
           syntaxHighlighting(colours),
           marks,
@@ -102,6 +102,7 @@ export function code(form) {
         ],
       }),
     });
+    view.setTabFocusMode(true); // Tab leads on, as in every field; Ctrl+M lets it indent, and Escape before it leads on even then
     field.before(view.dom);
     field.hidden = true;
     open.set(field, view);
