@@ -159,8 +159,7 @@ func variants(t *testing.T, body string) map[string]string {
 	for _, odd := range oddValues {
 		all["all: "+short(odd)] = odd
 	}
-	var visit func(at string, put func(any))
-	visit = func(at string, put func(any)) {
+	visit := func(at string, put func(any)) {
 		for _, odd := range oddValues {
 			put(json.RawMessage(odd))
 			write(at+" = "+short(odd), whole)
