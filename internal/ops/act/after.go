@@ -34,7 +34,10 @@ func (s *Service) Force(ctx context.Context, v account.Viewer, address string, i
 		return "", problem.Missing()
 	}
 	target, ok := targetOf(steps[0])
-	if !ok || !Forceable(steps[0]) {
+	if !ok || steps[0].Kind != string(fleet.ActShutdown) {
+		return "", problem.New(problem.Invalid, "This was no shutdown: there is nothing to be forced.", "Look at the job as it is now.")
+	}
+	if !Forceable(steps[0]) {
 		return "", problem.New(problem.Conflict, "There is nothing here to be forced.", "Only a container that did not shut down in time can be.")
 	}
 	r := fleet.ActionRequest{Action: fleet.ActStop, Once: "force/" + string(id) + "/" + steps[0].Subject}

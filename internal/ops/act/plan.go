@@ -107,7 +107,7 @@ func (s *Service) Begin(ctx context.Context, v account.Viewer, address string, i
 		return err
 	}
 	if j.State == job.Planned && j.Tally.Waiting == 0 {
-		return problem.New(problem.Conflict, "Everything of this plan is left out: there is nothing to begin.", "Look at why, and make a new plan when that has changed.")
+		return problem.New(problem.Invalid, "Everything of this plan is left out: there is nothing to begin.", "Look at why, and make a new plan when that has changed.")
 	}
 	if age := s.now().Sub(j.CreatedAt); j.State == job.Planned && j.Kind == string(fleet.ActDelete) && age > deletePlanFor {
 		return problem.New(problem.Conflict, "This plan to delete is "+about(age)+" old: what has these VMIDs by now may be something else.", "Make a new plan.")
@@ -143,6 +143,9 @@ func (s *Service) Retry(ctx context.Context, v account.Viewer, address string, i
 	j, err := s.store.Job(ctx, owner, id)
 	if err != nil {
 		return "", err
+	}
+	if j.Tally.Bad() == 0 {
+		return "", problem.New(problem.Invalid, "Nothing of this job ended badly: there is nothing to be tried again.", "Look at the job as it is now.")
 	}
 	steps, err := s.store.Steps(ctx, job.Filter{Owner: owner, Job: id, States: []job.StepState{job.Failed, job.Unknown}, Limit: 2 * fleet.MaxTargets})
 	if err != nil {

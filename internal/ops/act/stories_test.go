@@ -440,7 +440,7 @@ func TestRetryOnlyWhatFailed(t *testing.T) {
 		t.Errorf("the trail does not tell from where it was tried again: %+v %v", entries, err)
 	}
 	_, err = y.act.Retry(t.Context(), y.viewer, "198.51.100.7", again, "")
-	wants(t, err, problem.Conflict, "Nothing of this job ended badly")
+	wants(t, err, problem.Invalid, "Nothing of this job ended badly")
 }
 
 func TestCancelLeavesTheRestAndFollowsWhatWasBegun(t *testing.T) {
@@ -568,7 +568,7 @@ func TestAPlanOfNothingSaysWhy(t *testing.T) {
 	if st := y.steps(id)[1]; st.Detail != "web101 already runs." {
 		t.Errorf("%s", st.Detail)
 	}
-	wants(t, y.act.Begin(t.Context(), y.viewer, "192.0.2.7", id), problem.Conflict, "nothing to begin")
+	wants(t, y.act.Begin(t.Context(), y.viewer, "192.0.2.7", id), problem.Invalid, "nothing to begin")
 	if trail := y.trail(); !slices.Equal(trail, []string{"container.start refused"}) {
 		t.Errorf("the trail has %v", trail)
 	}

@@ -51,7 +51,7 @@ var words = map[audit.Kind]struct{ icon, what string }{
 	audit.TokenCreate:     {"key-round", "Token created"},
 	audit.TokenUndo:       {"key-round", "Token creation undone"},
 	audit.JobBegin:        {"play", "Plan begun"},
-	audit.JobCancel:       {"ban", "Rest cancelled"},
+	audit.JobCancel:       {"ban", "Job cancelled"},
 	audit.PageRefused:     {"shield", "Page not opened"},
 	audit.TemplateShare:   {"layers", "Template shared"},
 	audit.TemplateUnshare: {"layers", "Template no longer shared"},

@@ -361,6 +361,10 @@ func TestWhatIsRefused(t *testing.T) {
 	if w := f.ask("me", "POST", "/jobs/j1/begin", nil); w.Code != 303 || w.Header().Get("Location") != "/jobs/j1" || len(w.Result().Cookies()) != 1 {
 		t.Errorf("a refusal is no toast: %d %v", w.Code, w.Header())
 	}
+	f.refuse = problem.New(problem.Invalid, "There is nothing to begin.", "")
+	if w := f.ask("me", "POST", "/jobs/j1/begin", nil); w.Code != 422 || !strings.Contains(w.Body.String(), "There is nothing to begin.") {
+		t.Errorf("what no page offers: %d\n%s", w.Code, w.Body)
+	}
 }
 
 func TestAnothersAndNobodysAreTheSame(t *testing.T) {

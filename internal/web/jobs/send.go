@@ -92,8 +92,8 @@ func (p *Pages) back(r *http.Request, id job.ID) string {
 func (p *Pages) told(w http.ResponseWriter, r *http.Request, err error, text, to string) error {
 	wrong := problem.Of(err)
 	switch {
-	case err != nil && (wrong == nil || wrong.Kind == problem.NotFound || wrong.Kind == problem.NeedProof):
-		return err
+	case err != nil && (wrong == nil || wrong.Kind == problem.NotFound || wrong.Kind == problem.NeedProof || wrong.Kind == problem.Invalid):
+		return err // Invalid: no page has such a button
 	case kit.Scripted(r) && err != nil:
 		return kit.WriteError(w, r, kit.APIRoute, err, "")
 	case kit.Scripted(r):
