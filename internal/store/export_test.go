@@ -15,12 +15,5 @@ func (s *Store) Exec(ctx context.Context, statement string, args ...any) error {
 func (s *Store) Writer() *sql.DB { return s.engine.writer() }
 func (s *Store) Reader() *sql.DB { return s.engine.reader() }
 
-// Prepared is how many of the writer's queries are kept prepared.
-func (s *Store) Prepared() int {
-	s.written.mu.RLock()
-	defer s.written.mu.RUnlock()
-	return len(s.written.of)
-}
-
 // ProvesServer is the rule for remote databases.
 var ProvesServer = provesServer

@@ -57,12 +57,10 @@ type Store struct {
 	engine engine
 	reads  *query.Queries
 	writes *query.Queries
-	// written are the writer's prepared statements; nil where the driver keeps them.
-	written *statements
-	vault   vault
-	idle    time.Duration
-	now     func() time.Time
-	log     *slog.Logger
+	vault  vault
+	idle   time.Duration
+	now    func() time.Time
+	log    *slog.Logger
 }
 
 // engine is what differs between the two databases.
@@ -101,10 +99,6 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	}
 	s := &Store{engine: e, reads: query.New(e.reader()), writes: query.New(e.writer()),
 		idle: o.SessionIdle, now: o.Now, log: o.Log}
-	if !e.shared() {
-		s.written = newStatements(e.writer())
-		s.reads, s.writes = query.New(newStatements(e.reader())), query.New(s.written)
-	}
 	err = e.alone(ctx, func() error {
 		if err := e.migrate(ctx); err != nil {
 			return err
@@ -168,8 +162,7 @@ func (s *Store) tx(ctx context.Context, f func(q *query.Queries) error) error {
 	if err != nil {
 		return err
 	}
-	defer s.written.after(context.WithoutCancel(ctx))
-	if err := f(query.New(s.written.within(t))); err != nil {
+	if err := f(s.writes.WithTx(t)); err != nil {
 		_ = t.Rollback() // the first error is the one that matters
 		return err
 	}
