@@ -288,6 +288,11 @@ func (g *guest) apply(e edit) map[string]string {
 			bad[k] = fmt.Sprintf("unable to hotplug %s: bridge '%s' does not exist\n", k, bridge)
 			continue
 		}
+		if id := g.noStorage(k, e.set[k]); id != "" && !g.waits(k, false) {
+			how := map[bool]string{true: "unable to hotplug %s: ", false: "unable to apply pending change %s : "}[g.running]
+			bad[k] = fmt.Sprintf(how+"storage '%s' does not exist\n", k, id)
+			continue
+		}
 		delete(g.pending, k)
 		switch {
 		case g.conf.has(k) && g.conf.get(k) == value:
@@ -299,6 +304,19 @@ func (g *guest) apply(e edit) map[string]string {
 	}
 	g.mirror()
 	return bad
+}
+
+// noStorage is the storage that is not there, on which a new disk is wanted.
+func (g *guest) noStorage(key, value string) string {
+	if key != "rootfs" && family(key) != "mp[n]" {
+		return ""
+	}
+	volume, _, _ := strings.Cut(value, ",")
+	id, size, ok := strings.Cut(volume, ":")
+	if !ok || size == "" || strings.Trim(size, "0123456789.") != "" || g.node.cluster.storage(id) != nil {
+		return ""
+	}
+	return id
 }
 
 func knownBridge(name string) bool { return name == "" || name == "vmbr0" || name == "vmbr1" }

@@ -340,3 +340,14 @@ func TestTemplatesAreDownloaded(t *testing.T) {
 		t.Errorf("what was downloaded is %v", got)
 	}
 }
+
+func TestNewDisksWantTheirStorage(t *testing.T) {
+	d := workshop(t)
+	d.act(101, "crash")
+	for vmid, want := range map[string]string{"100": "unable to hotplug mp5: storage 'nosuch' does not exist", "101": "unable to apply pending change mp5 : storage 'nosuch' does not exist"} {
+		row{vmid, "PUT", "/nodes/pve1/lxc/" + vmid + "/config", url.Values{"mp5": {"nosuch:1,mp=/x"}}, 400, want}.try(t, d.via)
+		if got := d.config(vmid)["mp5"]; got != nil {
+			t.Errorf("%s has it nevertheless: %v", vmid, got)
+		}
+	}
+}
