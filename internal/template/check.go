@@ -117,6 +117,8 @@ func (k *checker) scripts(scripts []Script) {
 		at := fmt.Sprintf("scripts[%d].", i)
 		key := strings.ToLower(s.Name)
 		switch {
+		case s.Name == "":
+			k.wrong(at+"name", "Give the script a name, such as setup.")
 		case !slugGrammar.MatchString(s.Name):
 			k.wrong(at+"name", "A script's name has at most 100 letters, digits, dots, hyphens and underscores, and begins with a letter or digit.")
 		case seen[key]:

@@ -365,3 +365,46 @@ func TestTemplatesWithTheKeyboard(t *testing.T) {
 	p.press(kb.Enter)
 	p.says("is deleted.")
 }
+
+// TestTemplatesWithoutScript writes a template, pastes an import and fills a bucket where no script runs.
+func TestTemplatesWithoutScript(t *testing.T) {
+	d := startDemo(t)
+	p := withoutScript(t, phone)
+	p.goTo(d.URL + "/templates")
+	fillSignIn(p, d.newcomer())
+	p.see("link", "Write one")
+	p.click("link", "Write one")
+	p.see("textbox", "Name")
+	p.fill("Name", "Plain")
+	p.click("button", "Add script")
+	p.see("group", "Script")
+	p.fill("Name", "Plain still") // the template's: the first of the page
+	p.click("button", "Check")
+	p.see("group", "Script")
+	p.says("Give the script a name")
+	p.click("button", "Remove: Script")
+	p.gone("group", "Script")
+	p.click("button", "Save")
+	p.says("“Plain still” is saved.")
+
+	p.goTo(d.URL + "/templates/import")
+	p.fill("Path", "shop/template.conf")
+	p.fill("Content", "TEMPLATE_APP=Shop\nTEMPLATE_RAM=much\n")
+	p.click("button", "Show what they would change")
+	p.says("shop/template.conf:2")
+	p.fill("Content", "TEMPLATE_APP=Shop\n")
+	p.click("button", "Show what they would change")
+	p.says("1 new")
+	p.click("button", "Import")
+	p.says("Templates: 1 new.")
+
+	p.goTo(d.URL + "/templates/packages/new")
+	p.fill("Name", "Tools")
+	p.fill("Packages optional", "htop\n")
+	p.click("button", "Make the bucket")
+	p.says("1 package")
+	p.click("button", "Remove htop")
+	p.says("0 packages")
+	p.click("button", "Undo")
+	p.see("button", "Remove htop")
+}
