@@ -130,7 +130,7 @@ func (v view) state() look {
 	case t.Failed > 0 && t.Failed == t.Total():
 		return look{kit.Failure, "circle-alert", "Failed"}
 	case t.Failed > 0:
-		return look{kit.Failure, "circle-alert", strconv.Itoa(t.Failed) + " of " + strconv.Itoa(t.Total()) + " failed"}
+		return look{kit.Failure, "circle-alert", strconv.Itoa(t.Failed) + " failed"}
 	case t.Unknown > 0:
 		return look{kit.Warning, "circle-help", "Outcome unknown"}
 	case t.Cancelled > 0:

@@ -57,7 +57,7 @@ export function bulkBar(form, page) {
         if (said) button.dataset.why = said
         else delete button.dataset.why
         const title = button.querySelector("span").textContent
-        button.setAttribute("aria-label", `${title} ${offer.can === 0 ? "" : count(offer)}${said ? `. ${said}` : ""}`.trim())
+        button.setAttribute("aria-label", `${title}${offer.can === 0 ? "" : ` ${count(offer)}`}${said ? `. ${said}` : ""}`)
       })
     },
   }
