@@ -26,7 +26,7 @@ func TestActByKeyboard(t *testing.T) {
 	p.key("/")
 	p.typeText(name)
 	p.waitFor("one container", func() bool { return len(p.shown()) == 1 })
-	p.tabTo("Actions for "+name)
+	p.tabTo("Actions for " + name)
 	p.press(kb.Enter)
 	p.waitFor("the menu to have the focus", func() bool { return p.focused() == "menuitem Shut down" })
 	p.press(kb.Escape)

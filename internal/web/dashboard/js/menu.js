@@ -50,7 +50,7 @@ export function menu(el, fleet, showOnlyNode) {
   function begin(item) {
     const url = `${urlOf(row)}/${item.dataset.menuAct}`
     el.hidePopover()
-    if ("asks" in item.dataset) ask(url)
+    if ("asks" in item.dataset) ask(url, back)
     else act(url, {seen: row.name})
   }
 

@@ -62,7 +62,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest("a[data-ask]");
   if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  ask(onPage(link.href));
+  const bar = link.closest("[data-actions]");
+  ask(onPage(link.href), () => bar && document.querySelector(`[data-actions="${CSS.escape(bar.dataset.actions)}"] summary`));
 });
 
 let dialog = null;
@@ -84,7 +85,8 @@ function asking() {
 }
 
 // ask shows the page that asks before an action in a dialog; when it cannot be had that way, it goes there.
-export async function ask(url) {
+// back is where the focus goes afterwards when what had it was drawn anew meanwhile.
+export async function ask(url, back = () => null) {
   let res;
   try {
     res = await fetch(url, { headers: { "X-Berth": "1" }, redirect: "manual", cache: "no-store" });
@@ -94,6 +96,9 @@ export async function ask(url) {
   if (res.type === "opaqueredirect" || !res.ok) return location.assign(url);
   const d = asking();
   fill(d, await res.text());
+  d.addEventListener("close", () => {
+    if (document.activeElement === document.body || d.contains(document.activeElement)) back()?.focus();
+  }, { once: true });
   d.showModal();
   begin(d);
 }
