@@ -34,6 +34,7 @@ func (l left) call() string { return "POST /nodes/{node}/lxc/{vmid}/status/" + l
 // lives the other one refuses a second action on their containers, with what goes
 // on; afterwards it goes on with them, asks Proxmox for nothing twice, and the containers are free.
 func TestAnotherReplicaGoesOn(t *testing.T) {
+	t.Parallel() // most of it is waiting for a lease
 	s := newScene(t, onPostgreSQL(t))
 	s.lab.SetACL("/", s.tokenID, "Administrator", true)
 	cluster := s.withNode()

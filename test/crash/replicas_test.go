@@ -44,6 +44,7 @@ func (p *process) asked(b *browser) float64 {
 const metricsToken = "token-of-the-metrics"
 
 func TestTwoReplicas(t *testing.T) {
+	t.Parallel() // most of it is waiting for leases
 	at := onPostgreSQL(t)
 	w := newWorld(t, nil)
 	tokenFile := filepath.Join(t.TempDir(), "metrics-token")
