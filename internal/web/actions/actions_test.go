@@ -67,7 +67,7 @@ func (f *fake) Matching(owner string, v url.Values) (ids []fleet.ContainerID) {
 
 func (f *fake) Steps(_ context.Context, filter job.Filter) (steps []job.Step, err error) {
 	for _, s := range f.steps {
-		if s.Job == filter.Job && filter.Owner == "me" {
+		if s.Job == filter.Job && filter.Owner == "me" && (filter.Kind == "" || filter.Kind == s.Kind) && len(steps) < filter.Limit {
 			steps = append(steps, s)
 		}
 	}
@@ -283,7 +283,10 @@ func bare(w *httptest.ResponseRecorder, path string) string {
 
 func TestManyBecomeAPlan(t *testing.T) {
 	f := newFake()
-	f.steps = []job.Step{{Job: "j0", Subject: "c1/104"}, {Job: "j0", Subject: "c1/105"}}
+	for range fleet.MaxTargets - 1 { // steps that prepare others come first, and are no containers
+		f.steps = append(f.steps, job.Step{Job: "j0", Kind: "prepare"})
+	}
+	f.steps = append(f.steps, job.Step{Job: "j0", Kind: "stop", Subject: "c1/104"}, job.Step{Job: "j0", Kind: "stop", Subject: "c1/105"})
 	for name, c := range map[string]struct {
 		body url.Values
 		want int

@@ -89,7 +89,7 @@ func (p *Pages) targets(r *http.Request, owner string, v url.Values) ([]fleet.Co
 	var ids []fleet.ContainerID
 	switch {
 	case v.Has("plan"):
-		steps, err := p.o.Steps.Steps(r.Context(), job.Filter{Owner: owner, Job: job.ID(v.Get("plan")), Limit: fleet.MaxTargets})
+		steps, err := p.o.Steps.Steps(r.Context(), job.Filter{Owner: owner, Job: job.ID(v.Get("plan")), Kind: v.Get("action"), Limit: fleet.MaxTargets})
 		if err != nil {
 			return nil, err
 		}
