@@ -2,10 +2,12 @@ package crash
 
 import (
 	"bufio"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -41,6 +43,20 @@ func (p *process) asked(b *browser) float64 {
 	return sum
 }
 
+// running is a container that runs.
+func (w *world) running() (vmid int) {
+	w.t.Helper()
+	for _, g := range w.lab.Guests() {
+		if g.Kind == "lxc" && g.Running {
+			vmid = g.VMID
+		}
+	}
+	if vmid == 0 {
+		w.t.Fatal("no container runs")
+	}
+	return vmid
+}
+
 const metricsToken = "token-of-the-metrics"
 
 func TestTwoReplicas(t *testing.T) {
@@ -59,6 +75,7 @@ func TestTwoReplicas(t *testing.T) {
 	one := replica("one")
 	b := newBrowser(t, one.url)
 	w.setUp(b, one.setUpLink())
+	w.lab.SetACL("/", w.tokenID, "Administrator", true)
 	id := w.addNode(b)
 	w.seeAll(b)
 	two := replica("two")
@@ -94,6 +111,25 @@ func TestTwoReplicas(t *testing.T) {
 		}
 	})
 
+	t.Run("an action at one is shown at the other", func(t *testing.T) {
+		vmid := w.running()
+		card := func(at *browser, says string) func() bool {
+			pattern := regexp.MustCompile(fmt.Sprintf(`data-container="%s/%d"[^>]*%s`, id, vmid, says))
+			return func() bool { return pattern.MatchString(at.get("/").body) }
+		}
+		undo := w.fault("slow-tasks", "", map[string]string{"factor": "200"})
+		defer undo()
+		path := fmt.Sprintf("/containers/%s/%d/stop", id, vmid)
+		beside.leads(path, beside.form(beside.get(path), path))
+		wait(t, "it is under way at the first", patience, card(b, "data-busy"))
+		undo()
+		wait(t, "its end is shown where it was pressed", patience, card(beside, `data-status="stopped"[^>]*>`))
+		wait(t, "and at the first", patience, card(b, `data-status="stopped"[^>]*>`))
+		if n := w.lab.Requests().Calls["POST /nodes/{node}/lxc/{vmid}/status/stop"]; n != 1 {
+			t.Errorf("Proxmox was asked %d times", n)
+		}
+	})
+
 	t.Run("signing out on one", func(t *testing.T) {
 		said, ended := beside.stream()
 		b.leads("/sign-out", url.Values{})
@@ -111,24 +147,17 @@ func TestTwoReplicas(t *testing.T) {
 	})
 
 	t.Run("the one that asks is killed", func(t *testing.T) {
-		if n := two.asked(beside); n != 0 {
-			t.Fatalf("the other replica asked %v times before", n)
-		}
+		before := two.asked(beside) // for the action; it does not watch
 		one.kill()
 		died := time.Now()
 		if lost := w.missing(beside.get("/fleet.json").body); len(lost) > 0 {
 			t.Errorf("the other replica lacks %q", lost)
 		}
-		wait(t, "the other replica asks", leaseTime+leaseSlack, func() bool { return two.asked(beside) > 0 })
+		wait(t, "the other replica asks", leaseTime+leaseSlack, func() bool { return two.asked(beside) > before })
 		t.Logf("taken over after %v", time.Since(died).Round(time.Millisecond))
-		stopped := w.lab.Guests()[0]
-		for _, g := range w.lab.Guests() {
-			if g.Kind == "lxc" && g.Running {
-				stopped = g
-			}
-		}
+		stopped := w.running()
 		was := beside.get("/fleet.json").body
-		if err := w.lab.Act(stopped.VMID, "stop"); err != nil {
+		if err := w.lab.Act(stopped, "stop"); err != nil {
 			t.Fatal(err)
 		}
 		wait(t, "the other replica sees a change", patience, func() bool { return beside.get("/fleet.json").body != was })
