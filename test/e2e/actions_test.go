@@ -108,6 +108,8 @@ func TestDeleteAsksForTheName(t *testing.T) {
 	p.click("button", "Delete")
 	p.says("it is deleted only if it may be stopped first")
 	p.click("checkbox", "Stop it first…")
+	p.click("checkbox", "Take it out of backup jobs, replication and HA too")
+	p.click("checkbox", "Delete unreferenced disks too…")
 	p.fill("Type its name: "+name, name)
 	p.click("button", "Delete")
 	p.says("Deleting " + name)
