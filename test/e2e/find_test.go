@@ -149,12 +149,6 @@ func (p *Page) says(text string) {
 	p.waitFor("the text “"+text+"”", func() bool { return strings.Contains(p.text(), text) })
 }
 
-// silent waits until the page has the text no more.
-func (p *Page) silent(text string) {
-	p.t.Helper()
-	p.waitFor("the end of “"+text+"”", func() bool { return !strings.Contains(p.text(), text) })
-}
-
 // place is the middle of the first of all, once it stands still on the screen and nothing lies over it.
 const place = `(async e => {
 	if (!e) return [];
