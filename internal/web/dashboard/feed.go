@@ -133,14 +133,14 @@ func (f *feed) advance() *state {
 	p, now := f.hub.eyes.Picture(f.owner), f.hub.now()
 	// The board first: what is busy by a later look than its Rev is only told twice.
 	w := work{board: f.hub.work.Board(f.owner)}
-	w.busy = f.hub.work.Busy(f.owner)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.state == nil {
-		f.state = next(nil, p, w, now)
+	if f.state != nil && (f.state.current(p, w.board, now) || p.Rev < f.state.picture.Rev) {
 		return f.state
 	}
-	if f.state.current(p, w.board, now) || p.Rev < f.state.picture.Rev {
+	w.busy = f.hub.work.Busy(f.owner)
+	if f.state == nil {
+		f.state = next(nil, p, w, now)
 		return f.state
 	}
 	s := next(f.state, p, w, now)

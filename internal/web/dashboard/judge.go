@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"berth/internal/fleet"
 	"berth/internal/job"
@@ -88,6 +89,7 @@ func (b bench) of(c fleet.Container, busy *fleet.Busy) *judgement {
 	k := kind{status: c.Status, stale: c.Stale, template: c.Template, lock: c.Lock, node: c.Node}
 	if busy != nil {
 		k.busy = *busy
+		k.busy.Since = time.Time{} // no sentence tells it, and no two containers share it
 	}
 	if b.c.Rights != nil {
 		if _, own := b.c.Rights.Permissions["/vms/"+c.ID.VMID.String()]; own {
