@@ -55,12 +55,12 @@ type Server struct {
 	routes  []kit.Route
 	pages   func(path string) bool
 	handler http.Handler
-	streams streams
+	streams kit.Streams
 }
 
 // New builds the site map. It fails on a route that does not say who may have it.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, routes: append(probes(o), siteMap(o.Pages)...)}
+	s := &Server{o: o, streams: kit.Streams{Most: maxStreams}, routes: append(probes(o), siteMap(o.Pages)...)}
 	mux := http.NewServeMux()
 	forms := map[string]kit.Form{}
 	for _, r := range s.routes {
@@ -94,6 +94,11 @@ func New(o Options) (*Server, error) {
 	s.handler = s.enter(zip(cross.Handler(mux)))
 	return s, nil
 }
+
+// maxStreams is how many streams of one kind a person may have open at once, on
+// one replica: a wall of screens, and no more. Every page has one beside its own,
+// for the sidebar. What costs more has a narrower limit of its own.
+const maxStreams = 64
 
 // compression is where most of a page's time goes: the first level costs a
 // quarter less of it than the third, and a tenth more bytes (dashboard's BenchmarkPage).
@@ -133,7 +138,7 @@ func (s *Server) route(route kit.Route) http.Handler {
 				return s.turnAway(w, r, route, err)
 			}
 			if route.Form == kit.StreamRoute {
-				leave, err := s.streams.open(string(kit.ViewerOf(r.Context()).User.ID), route)
+				leave, err := s.streams.Enter(string(kit.ViewerOf(r.Context()).User.ID) + " " + route.Pattern)
 				if err != nil {
 					return err
 				}

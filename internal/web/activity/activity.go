@@ -54,13 +54,12 @@ type Options struct {
 // Pages are the page of what happened and the stream of what runs. Close ends its streams.
 type Pages struct {
 	o       Options
-	streams kit.Streams
 	closing context.Context
 	close   context.CancelFunc
 }
 
 func New(o Options) *Pages {
-	p := &Pages{o: o, streams: kit.Streams{Most: maxStreams}}
+	p := &Pages{o: o}
 	p.closing, p.close = context.WithCancel(context.Background())
 	return p
 }

@@ -9,9 +9,6 @@ import (
 	"berth/internal/web/kit"
 )
 
-// maxStreams is how many open streams of what runs one person may have: every open page has one for its sidebar.
-const maxStreams = 64
-
 // live tells how many jobs run, for the sidebar of any page; with ?page= also what the activity page shows of them.
 func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodHead {
@@ -20,11 +17,6 @@ func (p *Pages) live(w http.ResponseWriter, r *http.Request) error {
 	}
 	viewer := kit.ViewerOf(r.Context())
 	owner := string(viewer.User.ID)
-	leave, err := p.streams.Enter(owner)
-	if err != nil {
-		return err
-	}
-	defer leave()
 	signal, stop := p.o.Work.Subscribe(owner)
 	defer stop()
 	f := &follower{p: p, ctx: r.Context(), owner: owner, page: r.URL.Query().Has("page"), jobs: -1, more: signal}

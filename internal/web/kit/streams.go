@@ -6,7 +6,8 @@ import (
 	"berth/internal/problem"
 )
 
-// Streams bounds how many streams of a kind one person has open. The zero Streams lets nobody in.
+// Streams bounds how many streams of a kind one person has open; an owner may be
+// a person and a kind in one text. The zero Streams lets nobody in.
 type Streams struct {
 	Most int // of one person
 
